@@ -1,0 +1,159 @@
+#include "core/base/mem.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/must.h"
+
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
+
+__attribute__((noreturn, cold)) static void out_of_memory(size_t n)
+{
+    fprintf(stderr, "Out Of Memory allocating %zu bytes!\n", n);
+    fflush(stderr);
+    abort();
+}
+
+#ifdef HAVE_JEMALLOC
+
+/* A thread's two counters live in its thread-local storage: they are read here only while the
+ * thread runs. Threads of ours live as long as the process. */
+#define THREADS_MAX 64 /* main, background jobs, resolver: far fewer than this */
+static struct {
+    const uint64_t *taken, *given;
+} counters[THREADS_MAX];
+static atomic_int threads;
+
+void mem_thread_start(void)
+{
+    uint64_t *taken = NULL, *given = NULL;
+    size_t len = sizeof(taken);
+    must(mallctl("thread.allocatedp", &taken, &len, NULL, 0) == 0);
+    must(mallctl("thread.deallocatedp", &given, &len, NULL, 0) == 0);
+    int n = atomic_load(&threads);
+    must(n < THREADS_MAX);
+    counters[n].taken = taken;
+    counters[n].given = given;
+    atomic_store(&threads, n + 1);
+}
+
+size_t mem_used(void)
+{
+    int n = atomic_load(&threads);
+    uint64_t taken = 0, given = 0;
+    for (int i = 0; i < n; i++) {
+        taken += *counters[i].taken;
+        given += *counters[i].given;
+    }
+    return taken > given ? (size_t)(taken - given) : 0;
+}
+
+static void counted(const void *p) { (void)p; }
+static void uncounted(const void *p) { (void)p; }
+
+const char *mem_allocator(void)
+{
+    static char name[64]; /* constant after the first call */
+    const char *v = "";
+    size_t len = sizeof(v);
+    if (!name[0] && mallctl("version", &v, &len, NULL, 0) == 0)
+        snprintf(name, sizeof(name), "jemalloc-%.*s", (int)strcspn(v, "-"), v);
+    return name;
+}
+
+static size_t stat_of(const char *name)
+{
+    size_t v = 0, len = sizeof(v);
+    return mallctl(name, &v, &len, NULL, 0) == 0 ? v : 0;
+}
+
+void mem_stats(struct mem_stats *out)
+{
+    uint64_t epoch = 1;
+    size_t len = sizeof(epoch);
+    mallctl("epoch", &epoch, &len, &epoch, len);
+    *out = (struct mem_stats){ stat_of("stats.allocated"), stat_of("stats.active"),
+                               stat_of("stats.resident"), stat_of("stats.retained") };
+}
+
+void mem_purge(void)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "arena.%d.purge", MALLCTL_ARENAS_ALL);
+    mallctl(name, NULL, NULL, NULL, 0);
+}
+
+#else
+
+static atomic_size_t used;
+
+void mem_thread_start(void) {}
+size_t mem_used(void) { return atomic_load_explicit(&used, memory_order_relaxed); }
+static void counted(const void *p)
+{
+    atomic_fetch_add_explicit(&used, malloc_usable_size((void *)p), memory_order_relaxed);
+}
+static void uncounted(const void *p)
+{
+    atomic_fetch_sub_explicit(&used, malloc_usable_size((void *)p), memory_order_relaxed);
+}
+const char *mem_allocator(void) { return "libc"; }
+void mem_stats(struct mem_stats *out)
+{
+    size_t n = mem_used();
+    *out = (struct mem_stats){ n, n, n, 0 };
+}
+void mem_purge(void) { malloc_trim(0); }
+
+#endif
+
+void *mem_alloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (__builtin_expect(!p, 0)) out_of_memory(n);
+    counted(p);
+    return p;
+}
+
+void *mem_zalloc(size_t n)
+{
+    void *p = calloc(1, n ? n : 1);
+    if (__builtin_expect(!p, 0)) out_of_memory(n);
+    counted(p);
+    return p;
+}
+
+void *mem_realloc(void *p, size_t n)
+{
+    if (p) uncounted(p);
+    void *q = realloc(p, n ? n : 1);
+    if (__builtin_expect(!q, 0)) out_of_memory(n);
+    counted(q);
+    return q;
+}
+
+void mem_free(void *p)
+{
+    if (!p) return;
+    uncounted(p);
+    free(p);
+}
+
+size_t mem_size(const void *p) { return malloc_usable_size((void *)p); }
+
+char *mem_strndup(const char *s, size_t n)
+{
+    char *p = mem_alloc(n + 1);
+    memcpy(p, s, n);
+    p[n] = 0;
+    return p;
+}
+
+char *mem_strdup(const char *s) { return mem_strndup(s, strlen(s)); }

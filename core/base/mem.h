@@ -1,0 +1,38 @@
+/* mem: allocation that never fails and is always counted.
+ *
+ * Running out of memory ends the process with a report: sizes that come from outside are bounded
+ * before they reach this module. With jemalloc the count is read from the allocator's own
+ * per-thread counters, so it costs nothing on the hot path; otherwise each call adds the
+ * allocator's real block size to an atomic counter.
+ *
+ * Pure in the sense of the house: no clock, no I/O. Tests: unit/base. */
+#ifndef CORE_BASE_MEM_H
+#define CORE_BASE_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t n) __attribute__((malloc, alloc_size(1), returns_nonnull));
+void *mem_zalloc(size_t n) __attribute__((malloc, alloc_size(1), returns_nonnull));
+void *mem_realloc(void *p, size_t n) __attribute__((alloc_size(2), returns_nonnull));
+void mem_free(void *p);
+char *mem_strdup(const char *s) __attribute__((returns_nonnull));
+char *mem_strndup(const char *s, size_t n) __attribute__((returns_nonnull));
+
+/* Bytes in use now, as the allocator rounds them. */
+size_t mem_used(void);
+/* What the allocator really gave for p (p from mem_alloc and friends). */
+size_t mem_size(const void *p);
+/* Each thread that allocates or frees calls this once at its start; the main thread first of all. */
+void mem_thread_start(void);
+/* Name and version of the allocator, as INFO prints it ("jemalloc-5.3.0", "libc"). */
+const char *mem_allocator(void);
+
+struct mem_stats {
+    size_t allocated, active, resident, retained;
+};
+/* The allocator's own view; without jemalloc allocated = active = resident = mem_used(). */
+void mem_stats(struct mem_stats *out);
+/* Gives unused pages back to the system. */
+void mem_purge(void);
+
+#endif
