@@ -8,13 +8,14 @@
 #define TESTS_UNIT_CHECK_MAIN_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct unit_case {
     const char *name;
-    const TTest *test;
+    const TTest *const *test; /* Check names a test by a pointer variable */
 };
-#define UNIT(fn) { #fn, fn }
+#define UNIT(fn) { #fn, &fn }
 
 #define UNIT_MAIN(suite_name, cases)                                            \
     int main(void)                                                              \
@@ -23,7 +24,7 @@ struct unit_case {
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {         \
             TCase *tc = tcase_create(cases[i].name);                            \
             tcase_set_timeout(tc, 120);                                         \
-            _tcase_add_test(tc, cases[i].test, 0, 0, 0, 1);                                  \
+            _tcase_add_test(tc, *cases[i].test, 0, 0, 0, 1);                                  \
             suite_add_tcase(s, tc);                                             \
         }                                                                       \
         SRunner *r = srunner_create(s);                                         \
