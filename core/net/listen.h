@@ -1,0 +1,18 @@
+/* listen: TCP and unix listeners. Layer core/net. A listener accepts until told to stop and hands
+ * each descriptor (non-blocking, close-on-exec) to its callback, at most 1000 a turn. */
+#ifndef CORE_NET_LISTEN_H
+#define CORE_NET_LISTEN_H
+
+#include "core/base/err.h"
+#include "core/net/loop.h"
+
+struct listener;
+/* ip "*" and "::*" are all addresses of a family. The sentence is Redis' own: "Could not create server TCP listening socket H:P: bind: ...". */
+struct listener *listen_tcp(struct loop *l, const char *ip, int port, int backlog,
+                            void (*on_accept)(void *arg, int fd), void *arg, struct errmsg *msg);
+struct listener *listen_unix(struct loop *l, const char *path, unsigned perm, int backlog,
+                             void (*on_accept)(void *arg, int fd), void *arg, struct errmsg *msg);
+int listener_port(const struct listener *li); /* the real one when 0 was asked */
+void listener_close(struct listener *li);     /* also removes the unix path */
+
+#endif

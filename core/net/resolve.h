@@ -1,0 +1,20 @@
+/* resolve: names to addresses, off the loop (getaddrinfo in a thread of its own, so that nsswitch
+ * and /etc/hosts hold). Layer core/net. The answer comes in the loop's thread, never from inside
+ * resolve_start. A numeric address is answered without the thread, still by callback. */
+#ifndef CORE_NET_RESOLVE_H
+#define CORE_NET_RESOLVE_H
+
+#include <stdbool.h>
+
+#include "core/net/loop.h"
+
+struct resolver;
+struct resolver *resolver_new(struct loop *l);
+void resolver_delete(struct resolver *r); /* pending questions are dropped without callback */
+/* ip is NULL when the name has no address; why then says why. id is for resolve_cancel. */
+unsigned resolve_start(struct resolver *r, const char *host,
+                       void (*fn)(void *arg, const char *ip, const char *why), void *arg);
+void resolve_cancel(struct resolver *r, unsigned id);
+bool resolve_is_numeric(const char *host);
+
+#endif
