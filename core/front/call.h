@@ -1,0 +1,30 @@
+/* front/call: one command in execution. Made by dispatch on its stack; lives for the call.
+ *
+ * argv slices are lent (the query buffer, or the queue of a transaction). A command function reads
+ * arguments, replies exactly once, counts changes in `changed`, and returns; it never talks to
+ * replication or AOF. `now_ms` (wall clock) is read once a unit: no command reads the clock. */
+#ifndef CORE_FRONT_CALL_H
+#define CORE_FRONT_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/str.h"
+
+struct call {
+    struct front *front;
+    struct client *client;
+    struct command_entry *entry; /* the leaf: sub-command where there is one */
+    const struct command *row;   /* entry->row */
+    int argc;
+    const struct slice *argv;    /* argv[0] is the command's name as sent */
+    struct slice raw;            /* its bytes as they came, when they may go to the stream as they stand; else empty */
+    void *app;                   /* the personality (struct server *, struct sentinel *) */
+    void *unit;                  /* the personality's execution unit (server/journal) */
+    int64_t now_ms;              /* wall clock, the unit's */
+    int64_t changed;             /* commands add what they changed */
+    bool failed;                 /* an error reply was given (reply_error sets it) */
+    bool blocked;                /* the client was blocked instead of answered */
+};
+
+#endif

@@ -1,0 +1,112 @@
+/* front: what every personality needs to talk with clients: listeners, clients, dispatch, pub/sub,
+ * users, observation. One `struct front` a node; the personality owns it and fills `hooks`.
+ *
+ * The front carries commands and does not know the values of keys. Layer core/front. */
+#ifndef CORE_FRONT_FRONT_H
+#define CORE_FRONT_FRONT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/hash.h"
+#include "core/base/ilist.h"
+#include "core/base/rand.h"
+#include "core/base/vec.h"
+#include "core/front/call.h"
+#include "core/front/command.h"
+#include "core/net/listen.h"
+#include "core/net/loop.h"
+
+struct front_config;
+struct client;
+struct pubsub;
+struct acl;
+struct slowlog;
+struct latency;
+
+/* A gate: true lets the call through; false: it has replied (or postponed the client). In order. */
+struct gate {
+    const char *name;
+    bool (*pass)(struct call *c);
+};
+
+/* What a personality adds. Any pointer may be NULL. */
+struct front_hooks {
+    const struct gate *gates; /* ended by a NULL name; run after the front's own */
+    void (*open)(struct client *cl);  /* set cl->session */
+    void (*close)(struct client *cl); /* release it */
+    /* Around each executed command (EXEC's inner ones too): begin makes the unit and sets c->unit and
+     * c->now_ms; end hands what it changed to the journal. */
+    void (*begin)(struct call *c);
+    void (*end)(struct call *c);
+    /* The command is about to be looked at, a few ahead: bring its keys' memory near. */
+    void (*prefetch)(struct front *f, const struct slice *keys, const int *dbs, int n);
+    /* CLIENT UNBLOCK and REPLICAOF: end this client's block, with TIMEOUT or ERROR semantics; false: it was not blocked so. */
+    bool (*unblock)(struct client *cl, bool with_error);
+    void (*reset)(struct client *cl); /* RESET: drop MULTI, WATCH, tracking */
+    /* CLIENT LIST letters and figures of the personality: db, multi, watch, flags. */
+    void (*describe)(const struct client *cl, struct buf *out);
+    bool (*is_master_mode)(struct front *f);
+    void (*flags_letters)(const struct client *cl, struct buf *out);
+    void (*multi_state)(const struct client *cl, int *queued, int *watched);
+};
+
+struct front_stats {
+    uint64_t connections, rejected_connections, commands;
+    uint64_t in_bytes, out_bytes, in_repl_bytes, out_repl_bytes;
+    uint64_t error_replies, unexpected_error_replies;
+    uint64_t query_limit_kills, output_limit_kills;
+    uint64_t acl_denied_auth, acl_denied_cmd, acl_denied_key, acl_denied_channel;
+    uint64_t peak_clients;
+    uint64_t ops_per_sec, in_kbps_x100, out_kbps_x100; /* sampled by front_cron */
+};
+
+struct front {
+    struct loop *loop;
+    const struct front_config *config;
+    void *app;                  /* the personality */
+    const char *mode;           /* "standalone" or "sentinel", for HELLO and INFO */
+    struct front_hooks hooks;
+    struct registry *registry;
+    struct ilist clients;       /* all with a connection, in order of arrival */
+    size_t clients_n;
+    uint64_t next_client_id;
+    struct pubsub *pubsub;
+    struct acl *acl;
+    struct slowlog *slowlog;
+    struct latency *latency;
+    struct front_stats stats;
+    struct hash_key hash_key;
+    struct rng rng;
+    char run_id[41];
+    int64_t started_ms;         /* monotonic */
+    int64_t pause_until_ms;     /* CLIENT PAUSE: monotonic; 0: none */
+    bool pause_writes_only;
+    bool trouble_no_more_reads; /* shutting down: accept and read no more */
+};
+
+struct front *front_new(struct loop *l, const struct front_config *cfg, const char *mode,
+                        const struct front_hooks *hooks, void *app);
+void front_delete(struct front *f);
+/* Opens what the configuration says (bind, port, unixsocket). Redis' words in msg. */
+enum err front_listen(struct front *f, struct errmsg *msg);
+void front_unlisten(struct front *f);
+/* Ten times a second or as configured hz: time-outs, limits, samples of rates. */
+void front_cron(struct front *f, int64_t now_ms);
+/* Before the loop sleeps, after the personality has synced what must be synced: replies leave. */
+void front_flush(struct front *f);
+
+/* ---- dispatch ---- */
+/* Runs what waits in the client's query buffer; also called after unblocking. */
+void dispatch_client(struct client *cl);
+/* Finds the row, runs the gates and the command: for the pseudo client of our master. */
+void dispatch_one(struct client *cl, int argc, const struct slice *argv, struct slice raw);
+/* Only the command's run function with statistics and hooks.begin/end: for EXEC's queued calls. */
+void dispatch_call(struct call *c);
+/* Look-up, arity and ACL with Redis' errors in *error (mem, gives) — used when queueing in MULTI. */
+
+/* ---- pub/sub (front/pubsub.h has the rest) ---- */
+/* Delivers to subscribers of the channel and of matching patterns; returns receivers. */
+int pubsub_publish(struct front *f, struct slice channel, struct slice message);
+
+#endif
