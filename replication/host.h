@@ -1,0 +1,58 @@
+/* replication/host: what replication asks of its host, as a table of functions.
+ *
+ * Replication (shell) knows links, peers and the feed; the host knows keys, files and clients. The
+ * table is the only way from here to there. All functions are called in the loop's thread. */
+#ifndef REPLICATION_HOST_H
+#define REPLICATION_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/base/str.h"
+
+struct client;
+struct replication;
+
+enum snapshot_form { SNAPSHOT_TO_FILE, SNAPSHOT_TO_PIPE };
+
+struct repl_host {
+    void *arg; /* first argument of each function */
+
+    /* ---- as a replica ---- */
+    /* One command of the master's stream, in the order of the stream. `raw`: its bytes as received.
+     * Returns false when it could not be understood at all (protocol fault: the link is given up). */
+    bool (*apply)(void *arg, int argc, const struct slice *argv, struct slice raw);
+    /* The database that the stream has selected (kept by the host's pseudo client); set after a
+     * full sync or when a cached position is taken up again. */
+    int (*stream_db)(void *arg);
+    void (*set_stream_db)(void *arg, int db);
+    /* True while the stream is inside MULTI: the applied offset does not advance until EXEC. */
+    bool (*in_multi)(void *arg);
+    /* Forget a half-received MULTI: the link was lost. */
+    void (*stream_reset)(void *arg);
+    /* A complete snapshot file lies at `path`. The host loads it (in slices of its own; the old data
+     * stays until the new is proven loadable), then calls replication_loaded(). */
+    void (*load)(void *arg, const char *path);
+    void (*load_cancel)(void *arg); /* the link was given up meanwhile */
+
+    /* ---- as a master ---- */
+    /* Start a snapshot of the data as it is now. TO_PIPE: *fd is a non-blocking read end that
+     * gives the RDB bytes. TO_FILE: the RDB is written to the host's dump file. The end is told
+     * by replication_snapshot_done(). ERR_BUSY: another child runs; asked again later. */
+    enum err (*snapshot)(void *arg, enum snapshot_form form, int *fd, struct errmsg *msg);
+    void (*snapshot_kill)(void *arg); /* nobody wants it any more */
+
+    /* ---- both ---- */
+    /* Called after the role or the master's address changed: log role, unblock clients with an
+     * error, keys' expiry policy. */
+    void (*role_changed)(void *arg, bool is_master);
+    /* The full sync is complete or the link is up or down: sd_notify, logs of the host. */
+    void (*link_changed)(void *arg, bool up);
+    /* The configuration's replicaof line must say this now (CONFIG REWRITE); host NULL: none. */
+    void (*master_changed)(void *arg, const char *host, int port);
+    /* Number of keys, all databases. */
+    uint64_t (*keys)(void *arg);
+};
+
+#endif

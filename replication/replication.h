@@ -1,0 +1,83 @@
+/* replication: the shell that owns history, feed, link and peers, and drives them with sockets,
+ * timers and files. One `struct replication` a data server.
+ *
+ * The host appends what it executed by replication_append and is asked back through `struct
+ * repl_host`. Commands (REPLICAOF, PSYNC, REPLCONF, ROLE, WAIT, ...) are rows of replication/commands.
+ * Layer replication, shell. Tests: e2e, sim (the pure parts). */
+#ifndef REPLICATION_REPLICATION_H
+#define REPLICATION_REPLICATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/base/str.h"
+#include "core/front/command.h"
+#include "core/net/resolve.h"
+#include "replication/host.h"
+#include "replication/settings.h"
+
+struct replication;
+struct front;
+struct call;
+struct client;
+
+struct replication *replication_new(struct front *f, struct resolver *res, const struct repl_host *host,
+                                    const struct repl_settings *s, uint64_t seed);
+void replication_delete(struct replication *r);
+/* Copies what it needs; live changes take effect. */
+void replication_settings(struct replication *r, const struct repl_settings *s);
+extern const struct command cmds_replication[];
+/* The commands find their replication by this (app is the call's): set by the host once. */
+void replication_bind(struct replication *(*of_app)(void *app));
+
+/* ---- the write stream ---- */
+/* Bytes of whole commands executed in database db (-1: carry no database). Puts SELECT in front when
+ * needed. Does nothing while there is neither a backlog nor a replica, or on a replica. */
+void replication_append(struct replication *r, int db, struct slice bytes);
+bool replication_wants_stream(const struct replication *r); /* false: the host need not encode */
+/* What was appended in this turn leaves towards the replicas: called before the loop sleeps. */
+void replication_flush(struct replication *r);
+/* Once a second and as its own timers say. */
+void replication_cron(struct replication *r);
+
+/* ---- roles ---- */
+bool replication_is_master(const struct replication *r);
+/* host NULL: become a master. Same rules as the command. */
+void replication_follow(struct replication *r, const char *host, int port);
+const char *replication_master_host(const struct replication *r); /* NULL on a master */
+int replication_master_port(const struct replication *r);
+bool replication_link_up(const struct replication *r);
+/* Bytes of the stream produced (or applied). */
+int64_t replication_offset(const struct replication *r);
+/* Online replicas that acknowledged within min-replicas-max-lag. */
+int replication_good_replicas(const struct replication *r);
+int replication_replicas(const struct replication *r);
+/* ---- answers of the host ---- */
+void replication_loaded(struct replication *r, bool ok, const char *why);
+void replication_snapshot_done(struct replication *r, bool ok, const char *path);
+/* ---- position in snapshots ---- */
+/* For RDB AUX fields; false: none to write. replid has 41 bytes. */
+bool replication_position(const struct replication *r, char *replid, int64_t *offset, int *stream_db);
+/* At start, from an RDB's AUX fields: replication rules of the reference, section 1. */
+void replication_restore(struct replication *r, const char *replid, int64_t offset, int stream_db, bool as_replica);
+
+/* ---- clients ---- */
+void replication_client_gone(struct replication *r, struct client *cl); /* hook close */
+bool replication_unblock(struct replication *r, struct client *cl, bool with_error);
+/* Shutdown: replicas that have not acknowledged everything; and ask them to. */
+int replication_lagging(struct replication *r);
+void replication_ask_acks(struct replication *r);
+
+/* ---- observation ---- */
+/* The replication section of INFO, without its header, lines end with CRLF. */
+void replication_info(const struct replication *r, struct buf *out);
+struct repl_stats {
+    uint64_t sync_full, sync_partial_ok, sync_partial_err;
+};
+struct repl_stats replication_stats(const struct replication *r);
+size_t replication_mem(const struct replication *r);         /* the feed's bytes */
+size_t replication_backlog_mem(const struct replication *r);
+const char *replication_id(const struct replication *r);
+
+#endif

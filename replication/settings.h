@@ -1,0 +1,32 @@
+/* replication/settings: what the host's configuration says about replication, as plain values.
+ * The host fills it and hands it over at start and after each change: replication never reads the
+ * configuration itself. Times in the unit of their names. */
+#ifndef REPLICATION_SETTINGS_H
+#define REPLICATION_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct repl_settings {
+    int port;                    /* our own listening port, told to the master */
+    const char *bind_source;     /* bind-source-addr or NULL; strings are lent until the next settings */
+    const char *masterauth, *masteruser; /* "" none */
+    const char *announce_ip;     /* "" none */
+    int announce_port;           /* 0: port */
+    int ping_period_s, timeout_s;
+    uint64_t backlog_bytes;
+    int backlog_ttl_s;
+    bool diskless_sync;
+    int diskless_delay_s, diskless_max_replicas;
+    bool disable_nodelay;
+    int min_replicas, min_replicas_max_lag_s;
+    int priority;
+    bool read_only, serve_stale, announced;
+    uint64_t replica_hard_bytes, replica_soft_bytes; /* client-output-buffer-limit replica */
+    int replica_soft_s;
+    const char *dir;             /* where a received snapshot is kept while it arrives */
+    const char *rdb_path;        /* the snapshot file's full path */
+    bool rdb_del_sync_files;
+};
+
+#endif

@@ -1,0 +1,59 @@
+/* server: the data server. Owns everything of one node; two may live in one process.
+ *
+ * Layer server. Made and run by server_main; commands reach it by server_of(call). */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/front/front.h"
+#include "core/sys/bg.h"
+#include "core/sys/child.h"
+
+struct conf;
+struct keyspace;
+struct replication;
+struct resolver;
+struct server_config;
+struct front_config;
+struct front_start;
+struct journal;
+struct snapshot;   /* persist/snapshot: save points, forked saves */
+struct loader;     /* persist/load: a load in slices */
+struct notify;
+struct txn_table;
+struct shutdown_state;
+
+struct server {
+    struct loop *loop;
+    struct front *front;
+    struct keyspace *ks;
+    struct replication *repl;
+    struct resolver *resolver;
+    struct bg *bg;
+    struct conf *conf;                 /* the engine: rows and values */
+    struct front_config *front_config; /* values */
+    struct server_config *config;      /* values */
+    struct journal *journal;
+    struct snapshot *snapshot;
+    struct loader *loader;
+    struct txn_table *txn;             /* watched keys */
+    struct shutdown_state *shutdown;
+    struct client *master_client;      /* applies our master's stream */
+    bool loading;                      /* no data yet: commands get LOADING */
+    bool async_loading;                /* old data is served while new data arrives */
+    bool debug_active_expire;
+    uint64_t dirty;                    /* changes since the last save */
+    int64_t started_wall_ms;
+    struct loop_timer *cron;
+};
+
+static inline struct server *server_of(const struct call *c) { return c->app; }
+/* The keyspace of a call. */
+static inline struct keyspace *ks_of(const struct call *c) { return server_of(c)->ks; }
+
+/* Runs the personality until it ends; the exit code of the process. */
+int server_main(struct front_start *start);
+
+#endif
