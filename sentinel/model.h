@@ -1,0 +1,224 @@
+/* model: what a Sentinel knows, as plain structs.
+ *
+ * One core has groups (one per `monitor` entry); a group has one master, its replicas and its peers
+ * (the other Sentinels that watch it); each of these instances talks over a link. A server's link
+ * has one user; a peer's link is shared by all groups in which that run id is known:
+ *
+ *     group A: master ── link 1     peer X ──┐
+ *     group B: master ── link 5     peer X ──┴─ link 3   (one connection, one PING)
+ *
+ * Instances and links are named by ids that are never used twice; in an address switch an instance
+ * changes its kind and keeps its id and link. What the file keeps stands in the `saved` structs.
+ * Owned by struct sn_core; others read it const (SENTINEL MASTERS, ...). Pure: no clock, no I/O.
+ * Times are monotonic milliseconds, SN_NEVER when there is none. Arrays are sorted: groups by
+ * name, replicas and peers by id. Tests: unit/sn_*, scenes, the simulator. */
+#ifndef SENTINEL_MODEL_H
+#define SENTINEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/rand.h"
+#include "core/base/str.h"
+#include "core/base/vec.h"
+#include "sentinel/params.h"
+
+#define SN_NEVER ((int64_t)-1)
+#define SN_ID_LEN 40            /* hexadecimal characters of a run id */
+#define SN_HOST_MAX 256         /* a host name with its zero */
+#define SN_IP_MAX 48            /* an IPv6 address with its zero */
+#define SN_INSTANCES_MAX 1024   /* replicas, and peers, of a group: what a peer may make us keep */
+
+#define SN_CHANNEL "__sentinel__:hello"
+
+enum sn_kind { SN_MASTER, SN_REPLICA, SN_PEER };
+enum sn_role { SN_ROLE_MASTER, SN_ROLE_REPLICA };
+enum sn_conn { SN_CMD, SN_PUBSUB, SN_CONNS };
+enum sn_phase { SN_CLOSED, SN_RESOLVING, SN_CONNECTING, SN_OPEN };
+enum sn_reconf { SN_RECONF_NONE, SN_RECONF_SENT, SN_RECONF_INPROG, SN_RECONF_DONE };
+enum sn_fo_state { /* the numbers and names that clients see */
+    SN_FO_NONE,
+    SN_FO_WAIT_START,
+    SN_FO_SELECT_SLAVE,
+    SN_FO_SEND_SLAVEOF_NOONE,
+    SN_FO_WAIT_PROMOTION,
+    SN_FO_RECONF_SLAVES,
+    SN_FO_UPDATE_CONFIG,
+    SN_FO_STATES
+};
+enum sn_reject { /* why a replica may not be promoted; SN_FIT: it may */
+    SN_FIT,
+    SN_REJ_DOWN,
+    SN_REJ_DISCONNECTED,
+    SN_REJ_PING_OLD,
+    SN_REJ_PRIORITY_ZERO,
+    SN_REJ_INFO_OLD,
+    SN_REJ_LINK_DOWN_LONG,
+    SN_REJ_NEVER_SYNCED,
+    SN_REJ_NOT_REPLICA,
+    SN_REJECTS
+};
+
+struct sn_addr {
+    char host[SN_HOST_MAX]; /* as configured or announced: a name or an address */
+    char ip[SN_IP_MAX];     /* what it stands for; "" until resolved */
+    int port;
+};
+
+struct sn_conn_state {
+    enum sn_phase phase;
+    int64_t since;    /* when this phase began */
+    int64_t tried;    /* last attempt to connect */
+    int64_t heard;    /* last value received */
+    unsigned pending; /* commands without a reply so far (cmd only) */
+};
+
+/* The two connections to one process, and the liveness clock that belongs to them. */
+struct sn_link {
+    uint32_t id;
+    VEC(struct sn_instance *) users; /* by id */
+    struct sn_conn_state conn[SN_CONNS];
+    char local_ip[SN_IP_MAX]; /* our end of the cmd connection */
+    bool ping_flying;         /* a PING was sent on this very connection and not answered */
+    bool auth_failed;         /* the last AUTH was refused */
+    int64_t act_ping;         /* since when we wait for an acceptable reply, or SN_NEVER */
+    int64_t last_ping;        /* last PING sent */
+    int64_t last_avail;       /* last acceptable reply */
+    int64_t last_pong;        /* last reply of any kind to a PING */
+};
+
+/* What INFO (or ROLE) told. */
+struct sn_facts {
+    struct str info; /* the whole text */
+    int64_t info_at; /* when it came; SN_NEVER */
+    enum sn_role role;
+    int64_t role_since;  /* first report of that role */
+    int64_t role_at;     /* last report; SN_NEVER: none yet, role is what we expect */
+    char master_host[SN_HOST_MAX];
+    int master_port;
+    int64_t master_since; /* master_host, master_port unchanged since */
+    bool master_link_up;
+    int64_t master_link_down_ms; /* -1000: never synchronised */
+    int64_t repl_offset;
+    int priority;
+    int announced;
+};
+
+struct sn_instance {
+    uint32_t id;
+    enum sn_kind kind;
+    struct sn_group *group;
+    struct sn_link *link;
+    struct sn_addr addr;
+    char runid[SN_ID_LEN + 1]; /* "" unknown */
+
+    bool s_down;
+    int64_t s_down_since;  /* valid while s_down */
+    int64_t s_down_ended;  /* end of the last one, or creation */
+    bool script_kill_sent;
+    int64_t info_sent;     /* last INFO asked; SN_NEVER */
+    bool info_flying, hello_flying;
+    int64_t hello_sent;    /* last PUBLISH that was not refused */
+
+    /* masters and replicas */
+    struct sn_facts facts;
+    bool rebooted;         /* run id changed, no PONG since */
+    int64_t rebooted_at;
+    int64_t slaveof_at;    /* last SLAVEOF sent by us; SN_NEVER */
+    enum sn_reconf reconf;
+    int64_t reconf_since;
+    bool was_master;       /* it was our master before and has not reported role slave since */
+    enum sn_reject reject; /* verdict of the last selection, for readers */
+
+    /* peers */
+    int64_t hello_at;      /* last hello received */
+    bool master_down;      /* it says so of the present address */
+    int64_t down_reply_at; /* last reply to IS-MASTER-DOWN-BY-ADDR; SN_NEVER */
+    int64_t asked_at;      /* last request; SN_NEVER */
+    uint64_t asked_epoch;  /* epoch of the last vote request that is on its way or answered */
+    char voted[SN_ID_LEN + 1];
+    uint64_t voted_epoch;
+};
+
+struct sn_rename {
+    char *from, *to;
+};
+
+/* The part of a group that the file keeps; its replicas and peers are kept too. */
+struct sn_group_saved {
+    char *name;
+    unsigned quorum;
+    int64_t down_after_ms, failover_timeout_ms, reboot_down_after_ms;
+    unsigned parallel_syncs;
+    char *notification_script, *reconfig_script, *auth_pass, *auth_user; /* never NULL */
+    VEC(struct sn_rename) renames;
+    uint64_t config_epoch, leader_epoch;
+    char leader[SN_ID_LEN + 1]; /* whom we gave the vote of leader_epoch; "" unknown */
+};
+
+struct sn_failover {
+    enum sn_fo_state state;
+    int64_t state_since;
+    int64_t started;           /* start of the last attempt of anyone that we know of; SN_NEVER */
+    int64_t not_before;        /* we do not stand before this; SN_NEVER: free */
+    int64_t give_up;           /* end of the election we stand in */
+    uint64_t epoch;
+    bool forced;
+    bool noop_sent;            /* SLAVEOF NO ONE is on its way */
+    unsigned lost;             /* elections lost in a row */
+    bool delay_logged;
+    int64_t info_asked;        /* since when we wait for the candidates' fresh INFO */
+    struct sn_instance *promoted;
+};
+
+struct sn_group {
+    struct sn_core *core;
+    struct sn_group_saved saved;
+    struct sn_instance *master;
+    VEC(struct sn_instance *) replicas; /* by id */
+    VEC(struct sn_instance *) peers;    /* by id */
+    struct sn_failover fo;
+    bool o_down;
+    int64_t o_down_since;
+    uint32_t addr_gen;     /* counts address switches: replies about an older address are void */
+    int64_t switched_at;   /* last address switch or start */
+    bool confirmed;        /* the present master reported role:master since then */
+    bool hello_now;        /* tell everyone at the next chance */
+    int64_t due;           /* next deadline of this group */
+    size_t heap_pos;
+    bool touched;          /* to be looked at before this step ends */
+};
+
+/* Own identity and options that the file keeps. */
+struct sn_saved {
+    char myid[SN_ID_LEN + 1];
+    uint64_t current_epoch;
+    char *announce_ip, *user, *pass; /* never NULL */
+    int announce_port;               /* 0: the port we listen on */
+    bool resolve_hostnames, announce_hostnames, deny_scripts_reconfig;
+};
+
+/* What the shell tells about the process; may be changed between two steps. */
+struct sn_self {
+    int port; /* the port others should use: tls-port when tls-replication is on */
+    struct str requirepass;
+};
+
+struct sn_core {
+    struct sn_saved saved;
+    struct sn_self self;
+    struct sn_params params;
+    VEC(struct sn_group *) groups; /* by name */
+    VEC(struct sn_group *) heap;   /* binary heap by due */
+    VEC(struct sn_link *) links;   /* by id */
+    struct rng rng;
+    uint32_t next_id;
+    int64_t now;
+    bool booted, myid_given;
+    bool tilt;
+    int64_t tilt_since;
+    unsigned simulate; /* SN_CRASH_* */
+    struct sn_actions *out; /* list of the step that runs */
+};
+
+#endif
