@@ -24,7 +24,7 @@ struct sentinel_config {
 /* Binds the shared rows and fills in the defaults: port 26379, protected-mode off is left to the
  * file as in Redis. */
 void sentinel_config_init(struct sentinel_config *cfg, struct conf *conf,
-                          struct front_hooks *hooks);
+                          struct front_config_hooks *hooks);
 /* True for lines that the tables must not see: `sentinel ...` and the data server's directives. */
 bool sentinel_config_skip(const struct conf_line *line);
 /* Calls fn for each `sentinel` line in the file's order; word[0] is "sentinel". */

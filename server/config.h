@@ -158,7 +158,7 @@ struct server_config {
 /* Binds both tables to cfg and fills in the defaults. `server` is the owner of the server's rows
  * (config_apply.h), `hooks` of the shared ones; both may be NULL where nothing is applied live. */
 void server_config_init(struct server_config *cfg, struct conf *conf, void *server,
-                        struct front_hooks *hooks);
+                        struct front_config_hooks *hooks);
 
 /* "Klsx" and back, as notify-keyspace-events writes them; false: a character that is none. */
 bool server_notify_parse(struct slice text, int *bits);

@@ -20,7 +20,7 @@ enum err server_apply_types(void *server, struct errmsg *m);       /* *-max-list
 enum err server_apply_notify(void *server, struct errmsg *m);      /* notify-keyspace-events */
 
 /* Fills the table of what the shared directives need (port, bind, maxclients, log, ...). */
-struct front_hooks;
-void server_hooks(struct front_hooks *hooks, void *server);
+struct front_config_hooks;
+void server_hooks(struct front_config_hooks *hooks, void *server);
 
 #endif

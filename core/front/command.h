@@ -100,8 +100,10 @@ struct command {
     bool (*find_keys)(int argc, const struct slice *argv, struct key_list *out);
     const struct command *subs; /* table ended by a row with name NULL */
     const char *since, *group, *complexity, *summary;
-    const char *syntax;       /* "key:key value:string [NX|XX]": see front/docs */
+    const char *syntax;       /* "key:key value:string [NX|XX]": the grammar is in front/docs.h */
     const char *const *hints; /* tips of COMMAND INFO; NULL-ended or NULL */
+    const char *const *history; /* pairs: version, what changed; NULL-ended or NULL */
+    const char *deprecated_since, *replaced_by; /* NULL: not deprecated */
 };
 #define COMMANDS_END { .name = NULL }
 

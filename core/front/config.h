@@ -6,7 +6,7 @@
  *     struct front_config cfg;                      part of server_config and sentinel_config
  *     conf_add(&conf, front_config_rows, front_config_rows_n, &cfg, &hooks);
  *
- * `struct front_hooks` is the owner of these rows: what a personality wants to do when a value
+ * `struct front_config_hooks` is the owner of these rows: what a personality wants to do when a value
  * changes live. A NULL function is "nothing to do: the value is read where it is used".
  *
  * Life: conf_add fills in the defaults, conf_free of the binding struct conf frees texts and lists.
@@ -138,7 +138,7 @@ struct front_config {
 
 /* The owner of the shared rows. Each function may be NULL. They run after the field has changed;
  * an error puts the old value back. */
-struct front_hooks {
+struct front_config_hooks {
     void *owner;
     enum err (*listen)(void *owner, struct errmsg *m);     /* port, bind */
     enum err (*maxclients)(void *owner, struct errmsg *m);
