@@ -1,0 +1,106 @@
+/* table: the hash table of everything. Entries are pointers whose key lies inside them; the table
+ * knows them by two functions of the user (hash of an entry, "has this key?").
+ *
+ *     bucket (one cache line):  | meta | tag x 7 | pointer x 7 |
+ *     meta: bit 0 = the last pointer is a child bucket; bits 1-7 = version
+ *     tag:  eight bits of the hash, never 0; 0 = the slot is empty
+ *
+ * Owns its buckets, never the entries. Pure: no clock, no I/O; randomness is handed in.
+ * A find that misses touches one cache line, a find that hits touches two (bucket, entry).
+ * Growing and shrinking move a few buckets with each insert and remove, and as many as
+ * table_step() is told to; a find never moves anything. Slots (`void **`) are lent until the next
+ * insert, remove or step; entry pointers stay the user's.
+ * Version bits are room for snapshots by walking (a bucket carries the number of the last walk
+ * that saw it; moving to another bucket hands the number on); 0 while no walk is under way.
+ * Limits: 2^40 buckets; grows above 6 entries a bucket, shrinks below 3/4 of one.
+ * Tests: unit/table, bench/bench_table. */
+#ifndef CORE_BASE_TABLE_H
+#define CORE_BASE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/rand.h"
+
+struct table;
+
+struct table_type {
+    uint64_t (*hash)(const struct table *t, const void *entry);
+    bool (*equal)(const void *entry, const void *key);
+};
+
+struct table_bucket;
+
+struct table {
+    const struct table_type *type;
+    const void *app; /* the user's, for the hash function: usually a struct hash_key */
+    struct table_bucket *at[2]; /* [1] is the target while moving, else NULL */
+    size_t used[2];
+    size_t children; /* overflow buckets, both halves */
+    size_t moved;    /* buckets of at[0] below this number are empty and done with */
+    uint32_t paused; /* > 0: nothing moves (iterators, walks) */
+    uint8_t bits[2]; /* log2 of the number of buckets; meaningless when at[] is NULL */
+    bool hold;       /* resize only when badly overfull: a forked child shares our pages */
+};
+
+void table_init(struct table *t, const struct table_type *type, const void *app);
+/* Frees the buckets; entries are the user's. The table is empty and usable afterwards. */
+void table_free(struct table *t);
+
+static inline size_t table_count(const struct table *t) { return t->used[0] + t->used[1]; }
+static inline bool table_moving(const struct table *t) { return t->at[1] != NULL; }
+size_t table_slots(const struct table *t); /* entries that fit without overflow */
+size_t table_mem(const struct table *t);   /* bytes of all buckets */
+
+/* The slot of the entry with that key, or NULL. `hash` must be the hash of `key`. */
+void **table_find(const struct table *t, uint64_t hash, const void *key);
+/* The slot that holds exactly this pointer, or NULL; the entry is not looked at. */
+void **table_find_entry(const struct table *t, uint64_t hash, const void *entry);
+/* Adds an entry whose key is known to be absent. */
+void table_add(struct table *t, uint64_t hash, void *entry);
+/* Takes the entry out and gives it, or NULL. */
+void *table_remove(struct table *t, uint64_t hash, const void *key);
+bool table_remove_entry(struct table *t, uint64_t hash, const void *entry);
+/* The entry has been moved in memory: put the new pointer in the place of the old. */
+void table_replace(struct table *t, uint64_t hash, const void *old, void *entry);
+
+/* Room for n entries at once, so that loading does not move anything. */
+void table_reserve(struct table *t, size_t n);
+/* Moves up to `buckets` buckets; true while there is more to move. Also starts a shrink or growth
+ * that is due. */
+bool table_step(struct table *t, size_t buckets);
+/* On: avoid moving memory (a forked child is alive). Off: resize freely again. */
+void table_hold(struct table *t, bool on);
+/* While paused nothing moves and no bucket is merged. Calls nest. */
+void table_pause(struct table *t);
+void table_resume(struct table *t);
+
+/* A batch of finds: call stage one for all hashes, then stage two for all, then find. */
+void table_prefetch(const struct table *t, uint64_t hash);       /* the bucket */
+void table_prefetch_entry(const struct table *t, uint64_t hash); /* the entries with that tag */
+
+/* Cursor walk: starts and ends with 0. Each call hands over all entries of one bucket (of each half
+ * while moving). An entry present from the first call to the last is handed over at least once,
+ * however the table grows or shrinks between calls. `fn` must not add or remove. */
+typedef void table_fn(void *app, void *entry);
+uint64_t table_scan(const struct table *t, uint64_t cursor, table_fn *fn, void *app);
+
+/* Full walk in one go or in pieces; every entry present throughout is seen exactly once. The
+ * current entry may be removed; others may be added (seen or not). Pauses moving until end. */
+struct table_iter {
+    struct table *t;
+    struct table_bucket *bucket;
+    size_t index;
+    int half, slot;
+};
+void table_iter_start(struct table_iter *it, struct table *t);
+void *table_iter_next(struct table_iter *it); /* NULL at the end */
+void table_iter_end(struct table_iter *it);
+
+/* An even draw, NULL when empty. Very sparse tables fall back to a slightly uneven one. */
+void *table_random(const struct table *t, struct rng *rng);
+/* Up to n entries from neighbouring buckets at a random place: cheap, for estimates. */
+size_t table_sample(const struct table *t, struct rng *rng, void **out, size_t n);
+
+#endif
