@@ -31,13 +31,24 @@ struct resp_request {
     /* bounds, set by the owner */
     size_t bulk_max;
     bool unauthenticated;
-    /* state of the unfinished one */
-    struct resp_partial *partial;
-    int argv_cap;
+    /* the reader's own: state of the unfinished one, as offsets from the request's first byte */
+    struct slice *own;   /* argv of multibulk requests */
+    struct slice *words; /* argv of an inline request, in one block with its bytes */
+    int own_cap;
+    int have, want;      /* arguments read; arguments announced */
+    size_t at;           /* next byte to look at; 0: the first line is not complete */
+    size_t bulk;         /* length of the bulk begun, RESP_NO_BULK: none */
+    size_t scanned;      /* no line end before this offset */
+    size_t seen;         /* bytes there at the last RESP_MORE */
+    uintptr_t base;      /* where the buffer stood then */
+    char text[32];       /* room for an error that quotes a byte */
 };
+#define RESP_NO_BULK SIZE_MAX
 
 void resp_request_init(struct resp_request *r, size_t bulk_max);
 void resp_request_free(struct resp_request *r);
+/* Forgets an unfinished request (its bytes were dropped); keeps the bounds. */
+void resp_request_reset(struct resp_request *r);
 /* Looks at buf[0..len): the next request begins at its first byte. On RESP_MORE call again with the
  * same beginning and more bytes. */
 enum resp_got resp_request_next(struct resp_request *r, const char *buf, size_t len);
