@@ -27,7 +27,8 @@ void loop_refresh_now(struct loop *l);     /* after long work */
 
 /* One-shot timers: armed again by the callback if wanted. */
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);
-void loop_timer_after(struct loop_timer *t, int64_t ms); /* arms or re-arms; ms <= 0: next turn */
+/* Arms or re-arms; ms <= 0: next turn. Never early: loop_now_ms() has grown by ms at least. */
+void loop_timer_after(struct loop_timer *t, int64_t ms);
 void loop_timer_cancel(struct loop_timer *t);
 bool loop_timer_armed(const struct loop_timer *t);
 void loop_timer_delete(struct loop_timer *t); /* also from its own callback */
@@ -45,8 +46,13 @@ void loop_signal_delete(struct loop_signal *s);
 struct loop_hook *loop_before_sleep(struct loop *l, int rank, void (*fn)(void *arg), void *arg);
 void loop_hook_delete(struct loop_hook *h);
 
-/* From any thread: fn(arg) is called in the loop's thread, soon, in order. */
+/* From any thread: fn(arg) is called in the loop's thread, soon, in order. What is still waiting
+ * when the loop is deleted is called by loop_delete, so that arguments can be freed. */
 void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
+
+/* The place where core/net/conn keeps what the conns of a loop share; freed with the loop. */
+void *loop_shared(const struct loop *l);
+void loop_set_shared(struct loop *l, void *shared, void (*free_fn)(void *shared));
 
 /* Turns made so far, for INFO's eventloop_cycles; and time spent working, in microseconds. */
 uint64_t loop_cycles(const struct loop *l);
