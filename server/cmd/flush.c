@@ -1,0 +1,43 @@
+/* FLUSHDB and FLUSHALL: always told to replicas, also when nothing was there. */
+#include "server/cmd/families.h"
+#include "server/cmd/keyed.h"
+
+static bool flush_option(struct call *c, bool *lazily)
+{
+    *lazily = server_of(c)->config->lazyfree_lazy_user_flush;
+    if (c->argc == 1) return true;
+    if (c->argc == 2 && arg_is(c, 1, "SYNC")) {
+        *lazily = false;
+    } else if (c->argc == 2 && arg_is(c, 1, "ASYNC")) {
+        *lazily = true;
+    } else {
+        reply_syntax_error(c);
+        return false;
+    }
+    return true;
+}
+
+static void flush(struct call *c, int db)
+{
+    bool lazily;
+    if (!flush_option(c, &lazily)) return;
+    c->changed += (int64_t)ks_flush(ks_of(c), db, lazily);
+    call_force(c);
+    reply_ok(c);
+}
+
+static void cmd_flushdb(struct call *c) { flush(c, c->client->db); }
+static void cmd_flushall(struct call *c) { flush(c, -1); }
+
+static const char *const flush_hints[] = { "request_policy:all_shards", "response_policy:all_succeeded",
+                                           NULL };
+
+const struct command cmds_flush[] = {
+    { "FLUSHALL", cmd_flushall, .arity = -1, .flags = CMD_WRITE, .acl = ACL_KEYSPACE | ACL_DANGEROUS,
+      .since = "1.0.0", .group = "server", .complexity = "O(N), N: keys in all databases",
+      .summary = "Removes all keys of all databases.", .syntax = "[ASYNC|SYNC]", .hints = flush_hints },
+    { "FLUSHDB", cmd_flushdb, .arity = -1, .flags = CMD_WRITE, .acl = ACL_KEYSPACE | ACL_DANGEROUS,
+      .since = "1.0.0", .group = "server", .complexity = "O(N), N: keys in the database",
+      .summary = "Removes all keys of the database.", .syntax = "[ASYNC|SYNC]", .hints = flush_hints },
+    COMMANDS_END,
+};
