@@ -1,13 +1,17 @@
 /* conn: one non-blocking stream connection with an in and an out buffer. Layer core/net.
  *
- * Owns the descriptor and both buffers. What is put into conn_out leaves once, at conn_flush_all,
- * which the personality calls from a before-sleep hook (replies collect, then leave by one write).
+ * Owns the descriptor and both buffers; a conn without waiting bytes holds neither (bytes are read
+ * into a buffer that all conns of a loop share and that is lent to conn_in during on_data).
+ * What is put into conn_out leaves once, at conn_flush_all, which the personality calls from a
+ * before-sleep hook (replies collect, then leave by one write).
  * A conn reports its end once, by on_close, and is freed after that callback returns; the owner
- * that wants to end it calls conn_close (no callback) or conn_close_after_output.
- * Nothing calls back from inside a conn_ function except conn_flush*, which may call on_drained.
+ * that wants to end it calls conn_close (no callback; allowed in any callback) or
+ * conn_close_after_output. No conn_ function calls back: ends found by a write are reported next
+ * turn. All conns are closed before their loop is deleted.
  *
  * held: the last `held` bytes of the out buffer may not leave yet (replies that wait for
- * acknowledgement or for an fsync); the owner lowers it and flushes. */
+ * acknowledgement or for an fsync); the owner lowers it, then wakes or flushes.
+ * Tests: unit/net. */
 #ifndef CORE_NET_CONN_H
 #define CORE_NET_CONN_H
 
@@ -19,6 +23,8 @@
 #include "core/net/loop.h"
 
 #define CONN_ADDR_MAX 128 /* "ip:port", "[v6]:port" or "path:0", terminated */
+#define CONN_READ_MIN (16 * 1024)
+#define CONN_READ_MAX (1024 * 1024) /* one turn takes no more from one conn */
 
 struct conn;
 
@@ -29,7 +35,7 @@ struct conn_ops {
     void (*on_connected)(struct conn *c); /* outgoing only */
 };
 
-/* The ways to get one. `arg` is the owner's, conn_arg gives it back. */
+/* The ways to get one. `arg` is the owner's, conn_arg gives it back. Both turn Nagle's delay off. */
 struct conn *conn_accepted(struct loop *l, int fd, const struct conn_ops *ops, void *arg);
 struct conn_target {
     const char *ip; /* numeric address, or a path for a unix socket (port 0) */
@@ -45,19 +51,25 @@ void *conn_arg(const struct conn *c);
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *arg); /* hand over to another owner */
 int conn_fd(const struct conn *c);
 struct loop *conn_loop(const struct conn *c);
-struct buf *conn_in(struct conn *c);
+struct buf *conn_in(struct conn *c); /* outside on_data: what on_data has left */
+/* At least n more bytes will come before on_data can do anything: sizes the next reads. */
+void conn_expect(struct conn *c, size_t n);
 struct buf *conn_out(struct conn *c); /* after appending call conn_wake_out (cheap) */
 void conn_wake_out(struct conn *c);   /* puts it on the list of those to flush */
+size_t conn_out_size(const struct conn *c); /* bytes that have not left, without lending a buffer */
+size_t conn_mem(const struct conn *c);      /* what it holds, both buffers included */
 void conn_set_held(struct conn *c, size_t held);
 /* on_drained is called each time the out buffer is empty and the socket takes bytes, until unset:
  * for owners that produce output from elsewhere (a file, the feed). */
 void conn_want_drain(struct conn *c, bool on);
 /* Writes directly, past the out buffer, which must be empty; returns bytes taken (0: full now), -1: it ended (on_close follows). */
 ssize_t conn_write_now(struct conn *c, const void *p, size_t n);
-void conn_flush(struct conn *c);
-/* Flushes every conn of the loop that was woken since. */
+void conn_flush(struct conn *c); /* now */
+/* Flushes every conn of the loop that was woken since. What is woken later in the same turn leaves
+ * in the next one, which then comes at once. */
 void conn_flush_all(struct loop *l);
-/* Stop or go on reading (blocked or paused clients, slow consumers). */
+/* Stop or go on reading (blocked or paused clients, slow consumers). Bytes that are in conn_in
+ * already are not offered by going on: conn_again does that. */
 void conn_pause_read(struct conn *c, bool paused);
 /* Bytes waiting that on_data has left in conn_in are offered again next turn. */
 void conn_again(struct conn *c);

@@ -238,7 +238,7 @@ void loop_io_want(struct loop_io *io, unsigned mask)
     ev_io_stop(io->loop->ev, &io->ev);
     if (mask == 0) return;
     int events = (mask & LOOP_READ ? EV_READ : 0) | (mask & LOOP_WRITE ? EV_WRITE : 0);
-    ev_io_set(&io->ev, io->ev.fd, events);
+    ev_io_modify(&io->ev, events);
     ev_io_start(io->loop->ev, &io->ev);
 }
 
