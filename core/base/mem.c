@@ -24,30 +24,51 @@ __attribute__((noreturn, cold)) static void out_of_memory(size_t n)
 #ifdef HAVE_JEMALLOC
 
 /* A thread's two counters live in its thread-local storage: they are read here only while the
- * thread runs. Threads of ours live as long as the process. */
+ * thread runs. Who ends a thread waits for it, so no count is taken while one leaves. */
 #define THREADS_MAX 64 /* main, background jobs, resolver: far fewer than this */
 static struct {
     const uint64_t *taken, *given;
 } counters[THREADS_MAX];
 static atomic_int threads;
+static const uint64_t nothing; /* a free slot's counters */
+static atomic_uint_fast64_t past_taken, past_given; /* of threads that ended */
+
+static void own_counters(const uint64_t **taken, const uint64_t **given)
+{
+    size_t len = sizeof(*taken);
+    must(mallctl("thread.allocatedp", (void *)taken, &len, NULL, 0) == 0);
+    must(mallctl("thread.deallocatedp", (void *)given, &len, NULL, 0) == 0);
+}
 
 void mem_thread_start(void)
 {
-    uint64_t *taken = NULL, *given = NULL;
-    size_t len = sizeof(taken);
-    must(mallctl("thread.allocatedp", &taken, &len, NULL, 0) == 0);
-    must(mallctl("thread.deallocatedp", &given, &len, NULL, 0) == 0);
-    int n = atomic_load(&threads);
-    must(n < THREADS_MAX);
-    counters[n].taken = taken;
-    counters[n].given = given;
-    atomic_store(&threads, n + 1);
+    const uint64_t *taken = NULL, *given = NULL;
+    own_counters(&taken, &given);
+    int n = atomic_load(&threads), slot = 0;
+    while (slot < n && counters[slot].taken != &nothing) slot++;
+    must(slot < THREADS_MAX);
+    counters[slot].taken = taken;
+    counters[slot].given = given;
+    if (slot == n) atomic_store(&threads, n + 1);
+}
+
+void mem_thread_end(void)
+{
+    const uint64_t *taken = NULL, *given = NULL;
+    own_counters(&taken, &given);
+    for (int i = 0; i < atomic_load(&threads); i++) {
+        if (counters[i].taken != taken) continue;
+        atomic_fetch_add(&past_taken, *taken);
+        atomic_fetch_add(&past_given, *given);
+        counters[i].taken = counters[i].given = &nothing;
+    }
 }
 
 size_t mem_used(void)
 {
-    int n = atomic_load(&threads);
-    uint64_t taken = 0, given = 0;
+    int n = atomic_load_explicit(&threads, memory_order_relaxed);
+    uint64_t taken = atomic_load_explicit(&past_taken, memory_order_relaxed);
+    uint64_t given = atomic_load_explicit(&past_given, memory_order_relaxed);
     for (int i = 0; i < n; i++) {
         taken += *counters[i].taken;
         given += *counters[i].given;
@@ -95,6 +116,7 @@ void mem_purge(void)
 static atomic_size_t used;
 
 void mem_thread_start(void) {}
+void mem_thread_end(void) {}
 size_t mem_used(void) { return atomic_load_explicit(&used, memory_order_relaxed); }
 static void counted(const void *p)
 {

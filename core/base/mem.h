@@ -24,6 +24,8 @@ size_t mem_used(void);
 size_t mem_size(const void *p);
 /* Each thread that allocates or frees calls this once at its start; the main thread first of all. */
 void mem_thread_start(void);
+/* And this at its end, if it ends before the process: what it counted stays counted. */
+void mem_thread_end(void);
 /* Name and version of the allocator, as INFO prints it ("jemalloc-5.3.0", "libc"). */
 const char *mem_allocator(void);
 
