@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/buf.h"
 #include "core/base/hash.h"
 #include "core/base/ilist.h"
 #include "core/base/rand.h"
