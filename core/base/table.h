@@ -37,11 +37,12 @@ struct table {
     const void *app; /* the user's, for the hash function: usually a struct hash_key */
     struct table_bucket *at[2]; /* [1] is the target while moving, else NULL */
     size_t used[2];
-    size_t children; /* overflow buckets, both halves */
+    size_t children[2]; /* overflow buckets */
     size_t moved;    /* buckets of at[0] below this number are empty and done with */
     uint32_t paused; /* > 0: nothing moves (iterators, walks) */
-    uint8_t bits[2]; /* log2 of the number of buckets; meaningless when at[] is NULL */
-    bool hold;       /* resize only when badly overfull: a forked child shares our pages */
+    uint8_t bits[2];  /* log2 of the number of buckets; meaningless when at[] is NULL */
+    bool reserved;    /* room was asked for and has not been filled: do not shrink */
+    bool hold;        /* resize only when badly overfull: a forked child shares our pages */
 };
 
 void table_init(struct table *t, const struct table_type *type, const void *app);
@@ -65,7 +66,7 @@ bool table_remove_entry(struct table *t, uint64_t hash, const void *entry);
 /* The entry has been moved in memory: put the new pointer in the place of the old. */
 void table_replace(struct table *t, uint64_t hash, const void *old, void *entry);
 
-/* Room for n entries at once, so that loading does not move anything. */
+/* Room for n entries at once, so that loading does not move anything; kept until a removal. */
 void table_reserve(struct table *t, size_t n);
 /* Moves up to `buckets` buckets; true while there is more to move. Also starts a shrink or growth
  * that is due. */

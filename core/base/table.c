@@ -1,0 +1,520 @@
+#include "core/base/table.h"
+
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/must.h"
+
+#define SLOTS 7
+#define CHAINED 1u
+#define BITS_MAX 40
+#define FILL_MAX 6       /* entries a bucket before growing: about a quarter of them overflow then */
+#define HELD_FILL_MAX 24 /* the same while moving memory is to be avoided */
+#define STEP_EMPTY_MAX 16 /* empty buckets that count as one when moving */
+#define RANDOM_TRIES 200  /* even draws before the uneven one */
+#define RANDOM_CHAIN 16   /* chains are hardly ever longer; what is beyond is drawn less often */
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tags are matched as a word");
+
+struct table_bucket {
+    uint8_t meta;
+    uint8_t tag[SLOTS];
+    void *slot[SLOTS];
+};
+_Static_assert(sizeof(struct table_bucket) == 64, "a bucket is a cache line");
+
+#define EACH_BYTE(b) ((uint64_t)(b) * 0x0101010101010101u)
+
+static inline uint8_t tag_of(uint64_t hash)
+{
+    uint8_t t = (uint8_t)(hash >> 56);
+    return t ? t : 1;
+}
+
+static inline size_t buckets(const struct table *t, int half)
+{
+    return t->at[half] ? (size_t)1 << t->bits[half] : 0;
+}
+
+static inline size_t index_of(const struct table *t, int half, uint64_t hash)
+{
+    return (size_t)hash & (((size_t)1 << t->bits[half]) - 1);
+}
+
+/* The top bit of each byte whose tag is `tag`; byte i + 1 is slot i. Exact, no false hits. */
+static inline uint64_t matches(const struct table_bucket *b, uint8_t tag)
+{
+    uint64_t w;
+    memcpy(&w, b, 8);
+    w ^= EACH_BYTE(tag);
+    uint64_t t = (w & EACH_BYTE(0x7f)) + EACH_BYTE(0x7f);
+    return ~(t | w | EACH_BYTE(0x7f)) & ~(uint64_t)0xff;
+}
+static inline int match_slot(uint64_t m) { return __builtin_ctzll(m) / 8 - 1; }
+
+static inline struct table_bucket *child(const struct table_bucket *b)
+{
+    return b->meta & CHAINED ? b->slot[SLOTS - 1] : NULL;
+}
+
+/* Empty slot or -1. The tag of a slot that holds a child is 0, too. */
+static inline int free_slot(const struct table_bucket *b)
+{
+    uint64_t m = matches(b, 0);
+    if (b->meta & CHAINED) m &= UINT64_MAX >> 8;
+    return m ? match_slot(m) : -1;
+}
+
+static bool bucket_empty(const struct table_bucket *b)
+{
+    uint64_t w;
+    memcpy(&w, b, 8);
+    return (w & ~(uint64_t)0xff) == 0;
+}
+
+void table_init(struct table *t, const struct table_type *type, const void *app)
+{
+    *t = (struct table){ .type = type, .app = app };
+}
+
+static void free_children(struct table *t, int half, struct table_bucket *b)
+{
+    for (struct table_bucket *c = child(b), *next; c; c = next) {
+        next = child(c);
+        mem_free(c);
+        t->children[half]--;
+    }
+}
+
+static void free_half(struct table *t, int half)
+{
+    if (!t->at[half]) return;
+    for (size_t i = 0; t->children[half] && i < buckets(t, half); i++)
+        free_children(t, half, &t->at[half][i]);
+    mem_free(t->at[half]);
+    t->at[half] = NULL;
+    t->used[half] = 0;
+}
+
+void table_free(struct table *t)
+{
+    free_half(t, 0);
+    free_half(t, 1);
+    t->moved = 0;
+}
+
+size_t table_slots(const struct table *t) { return (buckets(t, 0) + buckets(t, 1)) * SLOTS; }
+
+size_t table_mem(const struct table *t)
+{
+    return (buckets(t, 0) + buckets(t, 1) + t->children[0] + t->children[1]) * sizeof(struct table_bucket);
+}
+
+/* --- find --------------------------------------------------------------------------------- */
+
+/* Where an entry is: `head` begins the chain. */
+struct place {
+    int half;
+    struct table_bucket *head, *bucket;
+    int slot;
+};
+
+static inline struct table_bucket *head_of(const struct table *t, int half, uint64_t hash)
+{
+    if (!t->at[half]) return NULL;
+    size_t i = index_of(t, half, hash);
+    if (half == 0 && i < t->moved) return NULL;
+    return &t->at[half][i];
+}
+
+/* `key` NULL: look for the pointer `entry` itself. */
+static inline bool locate(const struct table *t, uint64_t hash, const void *key,
+                          const void *entry, struct place *out)
+{
+    uint8_t tag = tag_of(hash);
+    for (int half = 0; half < 2; half++) {
+        struct table_bucket *head = head_of(t, half, hash);
+        for (struct table_bucket *b = head; b; b = child(b)) {
+            for (uint64_t m = matches(b, tag); m; m &= m - 1) {
+                int s = match_slot(m);
+                if (key ? !t->type->equal(b->slot[s], key) : b->slot[s] != entry) continue;
+                *out = (struct place){ half, head, b, s };
+                return true;
+            }
+        }
+        if (!t->at[1]) break;
+    }
+    return false;
+}
+
+void **table_find(const struct table *t, uint64_t hash, const void *key)
+{
+    struct place p;
+    return locate(t, hash, key, NULL, &p) ? &p.bucket->slot[p.slot] : NULL;
+}
+
+void **table_find_entry(const struct table *t, uint64_t hash, const void *entry)
+{
+    struct place p;
+    return locate(t, hash, NULL, entry, &p) ? &p.bucket->slot[p.slot] : NULL;
+}
+
+void table_replace(struct table *t, uint64_t hash, const void *old, void *entry)
+{
+    void **slot = table_find_entry(t, hash, old);
+    must(slot != NULL);
+    *slot = entry;
+}
+
+void table_prefetch(const struct table *t, uint64_t hash)
+{
+    for (int half = 0; half < 2; half++) {
+        struct table_bucket *b = head_of(t, half, hash);
+        if (b) __builtin_prefetch(b);
+    }
+}
+
+void table_prefetch_entry(const struct table *t, uint64_t hash)
+{
+    uint8_t tag = tag_of(hash);
+    for (int half = 0; half < 2; half++) {
+        struct table_bucket *b = head_of(t, half, hash);
+        if (!b) continue;
+        uint64_t m = matches(b, tag);
+        if (!m && (b->meta & CHAINED)) __builtin_prefetch(b->slot[SLOTS - 1]);
+        for (; m; m &= m - 1) __builtin_prefetch(b->slot[match_slot(m)]);
+    }
+}
+
+/* --- move --------------------------------------------------------------------------------- */
+
+static void put(struct table *t, int half, uint64_t hash, void *entry)
+{
+    struct table_bucket *b = &t->at[half][index_of(t, half, hash)];
+    int s;
+    while ((s = free_slot(b)) < 0) {
+        struct table_bucket *c = child(b);
+        if (!c) {
+            c = mem_zalloc(sizeof(*c));
+            c->tag[0] = b->tag[SLOTS - 1];
+            c->slot[0] = b->slot[SLOTS - 1];
+            b->tag[SLOTS - 1] = 0;
+            b->slot[SLOTS - 1] = c;
+            b->meta |= CHAINED;
+            t->children[half]++;
+        }
+        b = c;
+    }
+    b->tag[s] = tag_of(hash);
+    b->slot[s] = entry;
+    t->used[half]++;
+}
+
+static uint8_t bits_for(size_t n, size_t fill)
+{
+    uint8_t bits = 0;
+    while (((size_t)fill << bits) < n && bits < BITS_MAX) bits++;
+    return bits;
+}
+
+static void start_move(struct table *t, uint8_t bits)
+{
+    struct table_bucket *at = mem_zalloc(sizeof(struct table_bucket) << bits);
+    int half = t->at[0] ? 1 : 0;
+    t->at[half] = at;
+    t->bits[half] = bits;
+    t->moved = 0;
+}
+
+static void end_move(struct table *t)
+{
+    mem_free(t->at[0]);
+    must(t->used[0] == 0 && t->children[0] == 0);
+    t->at[0] = t->at[1];
+    t->bits[0] = t->bits[1];
+    t->used[0] = t->used[1];
+    t->at[1] = NULL;
+    t->used[1] = 0;
+    t->children[0] = t->children[1];
+    t->children[1] = 0;
+    t->moved = 0;
+}
+
+/* Has the entries of the next bucket on their way while this one is moved. */
+static void prefetch_next(const struct table *t)
+{
+    size_t n = buckets(t, 0);
+    if (t->moved + 2 < n) __builtin_prefetch(&t->at[0][t->moved + 2]);
+    if (t->moved + 1 >= n) return;
+    const struct table_bucket *b = &t->at[0][t->moved + 1];
+    for (int s = 0; s < SLOTS; s++)
+        if (b->slot[s]) __builtin_prefetch(b->slot[s]);
+}
+
+static void move_bucket(struct table *t)
+{
+    prefetch_next(t);
+    struct table_bucket *head = &t->at[0][t->moved];
+    for (struct table_bucket *b = head; b; b = child(b)) {
+        for (int s = 0; s < SLOTS; s++) {
+            if (!b->tag[s]) continue;
+            put(t, 1, t->type->hash(t, b->slot[s]), b->slot[s]);
+            t->used[0]--;
+        }
+    }
+    free_children(t, 0, head);
+    memset(head, 0, sizeof(*head));
+    t->moved++;
+}
+
+static void move(struct table *t, size_t n)
+{
+    size_t all = buckets(t, 0), empty = 0;
+    while (n && t->moved < all && (t->used[0] || t->children[0])) {
+        bool idle = bucket_empty(&t->at[0][t->moved]) && !(t->at[0][t->moved].meta & CHAINED);
+        move_bucket(t);
+        if (!idle || ++empty % STEP_EMPTY_MAX == 0) n--;
+    }
+    if (!t->used[0] && !t->children[0]) end_move(t);
+}
+
+/* Starts what is due: the first bucket, growth, shrinking. */
+static void check_size(struct table *t)
+{
+    if (t->at[1] || t->paused) return;
+    size_t n = t->used[0], have = buckets(t, 0);
+    size_t fill = t->hold ? HELD_FILL_MAX : FILL_MAX;
+    if (n > have * fill)
+        start_move(t, bits_for(n, FILL_MAX));
+    else if (!t->hold && !t->reserved && have > 1 && n < have / 4 * 3)
+        start_move(t, bits_for(n ? n : 1, FILL_MAX / 2));
+}
+
+static bool may_move(const struct table *t)
+{
+    if (!t->at[1] || t->paused) return false;
+    return !t->hold || table_count(t) > buckets(t, 1) * HELD_FILL_MAX;
+}
+
+bool table_step(struct table *t, size_t n)
+{
+    check_size(t);
+    if (may_move(t)) move(t, n);
+    return may_move(t);
+}
+
+void table_hold(struct table *t, bool on) { t->hold = on; }
+void table_pause(struct table *t) { t->paused++; }
+void table_resume(struct table *t)
+{
+    must(t->paused > 0);
+    t->paused--;
+}
+
+void table_reserve(struct table *t, size_t n)
+{
+    if (t->at[1] || t->paused) return;
+    uint8_t bits = bits_for(n, FILL_MAX);
+    if (t->at[0] && bits <= t->bits[0]) return;
+    start_move(t, bits);
+    t->reserved = true;
+    /* An empty first half is left at once. */
+    if (t->at[1] && !t->used[0]) move(t, 1);
+}
+
+/* --- change ------------------------------------------------------------------------------- */
+
+void table_add(struct table *t, uint64_t hash, void *entry)
+{
+    if (!t->at[0]) start_move(t, 0);
+    if (may_move(t)) move(t, table_count(t) > buckets(t, 1) * FILL_MAX ? 8 : 1);
+    put(t, t->at[1] ? 1 : 0, hash, entry);
+    check_size(t);
+}
+
+/* Fills the hole from the end of the chain and frees what became empty. */
+static void close_hole(struct table *t, const struct place *p)
+{
+    struct table_bucket *before = NULL, *last = p->head;
+    while (child(last)) {
+        before = last;
+        last = child(last);
+    }
+    if (last != p->bucket && !bucket_empty(last)) {
+        int s = SLOTS - 1;
+        while (!last->tag[s]) s--;
+        p->bucket->tag[p->slot] = last->tag[s];
+        p->bucket->slot[p->slot] = last->slot[s];
+        last->tag[s] = 0;
+        last->slot[s] = NULL;
+    }
+    if (before && bucket_empty(last)) {
+        mem_free(last);
+        t->children[p->half]--;
+        before->meta &= (uint8_t)~CHAINED;
+        before->slot[SLOTS - 1] = NULL;
+    }
+}
+
+static void *take_out(struct table *t, const struct place *p)
+{
+    void *entry = p->bucket->slot[p->slot];
+    p->bucket->tag[p->slot] = 0;
+    p->bucket->slot[p->slot] = NULL;
+    t->used[p->half]--;
+    t->reserved = false;
+    if (t->paused) return entry;
+    if (p->head->meta & CHAINED) close_hole(t, p);
+    if (may_move(t))
+        move(t, 1);
+    else
+        check_size(t);
+    return entry;
+}
+
+void *table_remove(struct table *t, uint64_t hash, const void *key)
+{
+    struct place p;
+    return locate(t, hash, key, NULL, &p) ? take_out(t, &p) : NULL;
+}
+
+bool table_remove_entry(struct table *t, uint64_t hash, const void *entry)
+{
+    struct place p;
+    if (!locate(t, hash, NULL, entry, &p)) return false;
+    take_out(t, &p);
+    return true;
+}
+
+/* --- walk --------------------------------------------------------------------------------- */
+
+static uint64_t reverse(uint64_t v)
+{
+    v = ((v >> 1) & 0x5555555555555555u) | ((v & 0x5555555555555555u) << 1);
+    v = ((v >> 2) & 0x3333333333333333u) | ((v & 0x3333333333333333u) << 2);
+    v = ((v >> 4) & 0x0f0f0f0f0f0f0f0fu) | ((v & 0x0f0f0f0f0f0f0f0fu) << 4);
+    return __builtin_bswap64(v);
+}
+
+/* Counts up from the highest bit of the mask, so that the buckets one splits into follow it. */
+static uint64_t next_cursor(uint64_t v, uint64_t mask)
+{
+    v = reverse(v | ~mask);
+    return reverse(v + 1);
+}
+
+static void emit(const struct table_bucket *b, table_fn *fn, void *app)
+{
+    for (; b; b = child(b))
+        for (int s = 0; s < SLOTS; s++)
+            if (b->tag[s]) fn(app, b->slot[s]);
+}
+
+uint64_t table_scan(const struct table *t, uint64_t cursor, table_fn *fn, void *app)
+{
+    if (!t->at[0] || !table_count(t)) return 0;
+    uint64_t m0 = buckets(t, 0) - 1;
+    if (!t->at[1]) {
+        emit(&t->at[0][cursor & m0], fn, app);
+        return next_cursor(cursor, m0);
+    }
+    int small = t->bits[0] <= t->bits[1] ? 0 : 1;
+    uint64_t ms = buckets(t, small) - 1, ml = buckets(t, !small) - 1;
+    emit(&t->at[small][cursor & ms], fn, app);
+    do {
+        emit(&t->at[!small][cursor & ml], fn, app);
+        cursor = next_cursor(cursor, ml);
+    } while (cursor & (ms ^ ml));
+    return cursor;
+}
+
+void table_iter_start(struct table_iter *it, struct table *t)
+{
+    *it = (struct table_iter){ .t = t, .bucket = t->at[0], .slot = -1 };
+    table_pause(t);
+}
+
+/* The next bucket of the chain, of the half, of the table. */
+static bool iter_bucket(struct table_iter *it)
+{
+    it->slot = 0;
+    if (it->bucket) {
+        it->bucket = child(it->bucket);
+        if (it->bucket) return true;
+        it->index++;
+    }
+    while (it->index >= buckets(it->t, it->half)) {
+        if (it->half == 1 || !it->t->at[1]) return false;
+        it->half = 1;
+        it->index = 0;
+    }
+    it->bucket = &it->t->at[it->half][it->index];
+    return true;
+}
+
+void *table_iter_next(struct table_iter *it)
+{
+    if (!it->bucket && it->slot < 0) return NULL; /* there was no table */
+    for (it->slot++;; it->slot++) {
+        if (it->slot >= SLOTS) {
+            if (!iter_bucket(it)) {
+                it->slot = SLOTS;
+                return NULL;
+            }
+            __builtin_prefetch(it->bucket + 2); /* harmless beyond the end */
+        }
+        if (it->bucket->tag[it->slot]) return it->bucket->slot[it->slot];
+    }
+}
+
+void table_iter_end(struct table_iter *it)
+{
+    if (!it->t) return;
+    table_resume(it->t);
+    it->t = NULL;
+}
+
+/* --- random ------------------------------------------------------------------------------- */
+
+static struct table_bucket *random_bucket(const struct table *t, struct rng *rng)
+{
+    size_t left = buckets(t, 0) - t->moved, i = (size_t)rng_below(rng, left + buckets(t, 1));
+    return i < left ? &t->at[0][t->moved + i] : &t->at[1][i - left];
+}
+
+static void *nth(const struct table_bucket *b, size_t n)
+{
+    for (; b; b = child(b))
+        for (int s = 0; s < SLOTS; s++)
+            if (b->tag[s] && n-- == 0) return b->slot[s];
+    return NULL;
+}
+
+void *table_random(const struct table *t, struct rng *rng)
+{
+    if (!table_count(t)) return NULL;
+    /* A place among RANDOM_CHAIN of a bucket is drawn: taken or not, each is as likely. */
+    for (int i = 0; i < RANDOM_TRIES; i++) {
+        struct table_bucket *b = random_bucket(t, rng);
+        size_t places = b->meta & CHAINED ? RANDOM_CHAIN : SLOTS;
+        size_t n = (size_t)rng_below(rng, RANDOM_CHAIN);
+        void *e = n < places ? nth(b, n) : NULL;
+        if (e) return e;
+    }
+    void *e = NULL;
+    return table_sample(t, rng, &e, 1) ? e : NULL;
+}
+
+size_t table_sample(const struct table *t, struct rng *rng, void **out, size_t n)
+{
+    size_t got = 0, n0 = buckets(t, 0), all = n0 + buckets(t, 1);
+    if (!table_count(t)) return 0;
+    size_t i = (size_t)rng_below(rng, all);
+    for (size_t seen = 0; seen < all && got < n; seen++, i = i + 1 == all ? 0 : i + 1) {
+        const struct table_bucket *b = i < n0 ? &t->at[0][i] : &t->at[1][i - n0];
+        for (; b && got < n; b = child(b))
+            for (int s = 0; s < SLOTS && got < n; s++)
+                if (b->tag[s]) out[got++] = b->slot[s];
+    }
+    return got;
+}
