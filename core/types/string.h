@@ -33,12 +33,6 @@ struct slice string_range(const struct entry *e, int64_t start, int64_t end, cha
 /* A new entry for a key. */
 struct entry *string_new(struct slice key, struct slice s, enum string_form form, int64_t deadline);
 struct entry *string_new_int(struct slice key, int64_t n, int64_t deadline);
-/* The same around `n` uninitialised bytes, for readers that fill them in: *room is lent until the
- * entry is used otherwise. Never an integer; string_settle() may make it one afterwards. */
-struct entry *string_new_room(struct slice key, size_t n, int64_t deadline, char **room);
-/* Chooses the encoding anew as SET would. The entry is in no table; gives it, perhaps moved. */
-struct entry *string_settle(struct entry *e);
-
 /* Replaces the content; `s` may be part of the old content. */
 void string_set(struct value *v, struct slice s, enum string_form form);
 void string_set_int(struct value *v, int64_t n);
