@@ -24,13 +24,14 @@ enum touch_kind {
 struct touch {
     int db;
     enum touch_kind kind;
-    struct slice key; /* lent for the call; empty for whole databases */
+    struct slice key; /* lent for the call; key.p == NULL: the whole database */
     int type;         /* enum value_type of the value (the former one when it is gone); -1 none */
 };
 
 struct touch_hook {
-    void (*before)(void *app, int db, struct slice key); /* may be NULL */
-    void (*after)(void *app, const struct touch *t);     /* may be NULL */
+    /* Either may be NULL. As below, key.p == NULL stands for the whole database. */
+    void (*before)(void *app, int db, struct slice key);
+    void (*after)(void *app, const struct touch *t);
     void *app;
     struct touch_hook *next; /* the list's */
 };
