@@ -1,0 +1,189 @@
+#include "sentinel/sentinel.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/front/process.h"
+#include "core/front/reply.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+#include "core/sys/log.h"
+#include "sentinel/commands.h"
+#include "sentinel/links.h"
+#include "sentinel/scripts.h"
+
+/* ---- the driver ---- */
+
+void sentinel_event(struct sentinel *s, enum sn_level level, const char *name, const char *text)
+{
+    log_line((enum log_level)level, "%s %s", name, text);
+    if (level != SN_LEVEL_DEBUG) pubsub_publish(s->front, slice_z(name), slice_z(text));
+}
+
+static void do_persist(struct sentinel *s, size_t at)
+{
+    struct errmsg msg;
+    if (!state_file_save(s, &msg)) return;
+    log_warning("WARNING: Sentinel was not able to save the new configuration on disk!!!: %s", msg.text);
+    sn_save_failed(s->core, &s->actions, at);
+}
+
+static void do_event(struct sentinel *s, const struct sn_action *a)
+{
+    log_line((enum log_level)a->level, "%.*s%s%.*s", SLICE_ARG(a->channel), a->text.n ? " " : "",
+             SLICE_ARG(a->text));
+    if (a->level != SN_LEVEL_DEBUG) pubsub_publish(s->front, a->channel, a->text);
+}
+
+static void do_answer(struct sentinel *s, const struct sn_action *a)
+{
+    struct call *c = s->asking;
+    s->asking = NULL;
+    if (c) sn_reply_answer(c, a);
+}
+
+static void perform(struct sentinel *s, size_t at)
+{
+    const struct sn_action *a = &s->actions.list.at[at];
+    switch (a->kind) { /* a table in code: one line an action */
+    case SN_DO_NONE: return;
+    case SN_DO_PERSIST: do_persist(s, at); return;
+    case SN_DO_SEND: links_send(s->links, a); return;
+    case SN_DO_CONNECT: links_connect(s->links, a); return;
+    case SN_DO_DISCONNECT: links_disconnect(s->links, a->link, a->conn); return;
+    case SN_DO_RESOLVE: links_resolve(s->links, a); return;
+    case SN_DO_ANSWER: do_answer(s, a); return;
+    case SN_DO_EVENT: do_event(s, a); return;
+    case SN_DO_LOG: log_line((enum log_level)a->level, "%.*s", SLICE_ARG(a->text)); return;
+    case SN_DO_SCRIPT: scripts_queue(s->scripts, a->argc, a->argv); return;
+    case SN_DO_EXIT:
+        log_warning("Failure simulation: this Sentinel ends here.");
+        exit(a->code);
+    }
+}
+
+static void arm(struct sentinel *s)
+{
+    int64_t due = sn_deadline(s->core);
+    if (due == INT64_MAX)
+        loop_timer_cancel(s->due);
+    else
+        loop_timer_after(s->due, due - loop_now_ms(s->loop));
+}
+
+static void one_step(struct sentinel *s, struct sn_event ev)
+{
+    ev.now_ms = loop_now_ms(s->loop);
+    sn_step(s->core, &ev, &s->actions);
+    for (size_t i = 0; i < s->actions.list.n; i++) perform(s, i);
+    sn_actions_reset(&s->actions);
+}
+
+void sentinel_step(struct sentinel *s, struct sn_event ev)
+{
+    if (s->stepping) {
+        vec_push(&s->queued, ev);
+        return;
+    }
+    s->stepping = true;
+    one_step(s, ev);
+    for (size_t i = 0; i < s->queued.n; i++) one_step(s, s->queued.at[i]);
+    vec_clear(&s->queued);
+    s->stepping = false;
+    arm(s);
+}
+
+static void on_due(void *arg)
+{
+    struct sentinel *s = arg;
+    if (loop_now_ms(s->loop) < sn_deadline(s->core))
+        arm(s); /* timers may come a moment early */
+    else
+        sentinel_step(s, (struct sn_event){ .kind = SN_TICK });
+}
+
+/* ---- life ---- */
+
+#define CRON_MS 100
+
+static void on_cron(void *arg)
+{
+    struct sentinel *s = arg;
+    front_cron(s->front, loop_now_ms(s->loop));
+    loop_timer_after(s->cron, CRON_MS);
+}
+
+static void on_flush(void *arg)
+{
+    struct sentinel *s = arg;
+    front_flush(s->front);
+}
+
+static enum err apply_requirepass(void *owner, struct errmsg *m)
+{
+    struct sentinel *s = owner;
+    (void)m;
+    if (s->core) str_setz(&s->core->self.requirepass, s->config.front.requirepass);
+    return ERR_NONE;
+}
+
+static enum err apply_log(void *owner, struct errmsg *m)
+{
+    struct sentinel *s = owner;
+    (void)m;
+    log_set_level((enum log_level)s->config.front.loglevel);
+    return ERR_NONE;
+}
+
+/* The state must survive: a file that can be written, or one that is none on purpose (/dev/null). */
+static bool config_usable(struct sentinel *s)
+{
+    const char *path = s->start->config_file;
+    if (!path) {
+        log_warning("Sentinel needs config file on disk to save state. Exiting...");
+        return false;
+    }
+    if (access(path, W_OK) != 0) {
+        log_warning("Sentinel config file %s is not writable: %m. Exiting...", path);
+        return false;
+    }
+    s->state_in_file = file_is_regular(path);
+    if (!s->state_in_file)
+        log_warning("The configuration %s is not a regular file: the state is not saved.", path);
+    return true;
+}
+
+static void build(struct sentinel *s)
+{
+    static const struct front_hooks hooks = { 0 };
+    s->front = front_new(s->loop, &s->config.front, "sentinel", &hooks, s);
+    registry_add(s->front->registry, cmds_sentinel);
+    memcpy(s->front->run_id, s->core->saved.myid, sizeof(s->front->run_id));
+    s->resolver = resolver_new(s->loop);
+    s->links = links_new(s);
+    s->scripts = scripts_new(s);
+    s->due = loop_timer_new(s->loop, on_due, s);
+    s->cron = loop_timer_new(s->loop, on_cron, s);
+    s->flush = loop_before_sleep(s->loop, 0, on_flush, s);
+}
+
+static void take_down(struct sentinel *s)
+{
+    links_delete(s->links);
+    scripts_delete(s->scripts);
+    loop_timer_delete(s->due);
+    loop_timer_delete(s->cron);
+    loop_hook_delete(s->flush);
+    front_delete(s->front);
+    resolver_delete(s->resolver);
+    sn_actions_free(&s->actions);
+    vec_free(&s->queued);
+}
+
+static void boot(struct sentinel *s)
+{
+    log_notice("Sentinel ID is %s", s->core->saved.myid);
+    sentinel_step(s, (struct sn_event){ .kind = SN_BOOT });
+    loop_timer_after(s->cron, CRON_MS);
+}
