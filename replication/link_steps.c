@@ -1,0 +1,182 @@
+#include "replication/link_steps.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/base/num.h"
+#include "core/resp/write.h"
+
+void link_note(struct link_actions *out, enum note_level level, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    struct link_action a = { .kind = LINK_NOTE, .level = level, .own = str_z(text) };
+    a.bytes = str_slice(a.own);
+    vec_push(&out->list, a);
+}
+
+void link_blame(struct link *l, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(l->last_error, sizeof(l->last_error), fmt, ap);
+    va_end(ap);
+}
+
+#define words(out, ...)                                                     \
+    resp_command((out), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)), \
+                 (const struct slice[]){ __VA_ARGS__ })
+
+/* ---- PING: is there a server that talks to us at all? ---- */
+
+static void send_ping(const struct link *l, struct buf *out) { words(out, SLICE("PING")); }
+
+static enum link_verdict answer_ping(struct link *l, struct slice line, struct link_actions *out)
+{
+    if (line.n == 0) return LINK_AGAIN;
+    if (line.p[0] == '+' || slice_starts(line, "-NOAUTH") || slice_starts(line, "-NOPERM") ||
+        slice_starts(line, "-ERR operation not permitted")) {
+        link_note(out, NOTE_NOTICE, "Master replied to PING, replication can continue...");
+        return LINK_NEXT;
+    }
+    link_blame(l, "Error reply to PING from master: '%.*s'", SLICE_ARG(line));
+    link_note(out, NOTE_WARNING, "%s", l->last_error);
+    return LINK_GIVE_UP;
+}
+
+/* ---- AUTH and REPLCONF: who we are and what we can ---- */
+
+static bool wants_auth(const struct link *l) { return l->set.password[0] != '\0'; }
+
+static void send_auth(const struct link *l, struct buf *out)
+{
+    if (l->set.user[0])
+        words(out, SLICE("AUTH"), slice_z(l->set.user), slice_z(l->set.password));
+    else words(out, SLICE("AUTH"), slice_z(l->set.password));
+}
+
+static enum link_verdict answer_auth(struct link *l, struct slice line, struct link_actions *out)
+{
+    if (line.n == 0) return LINK_AGAIN;
+    if (line.p[0] != '-') return LINK_NEXT;
+    link_blame(l, "Unable to AUTH to MASTER: %.*s", SLICE_ARG(line));
+    link_note(out, NOTE_WARNING, "%s", l->last_error);
+    return LINK_GIVE_UP;
+}
+
+static void send_port(const struct link *l, struct buf *out)
+{
+    char port[NUM_I64_MAX];
+    size_t n = num_from_i64(port, l->set.listening_port);
+    words(out, SLICE("REPLCONF"), SLICE("listening-port"), slice_of(port, n));
+}
+
+static bool wants_ip(const struct link *l) { return l->set.announce_ip[0] != '\0'; }
+
+static void send_ip(const struct link *l, struct buf *out)
+{
+    words(out, SLICE("REPLCONF"), SLICE("ip-address"), slice_z(l->set.announce_ip));
+}
+
+static void send_capa(const struct link *l, struct buf *out)
+{
+    words(out, SLICE("REPLCONF"), SLICE("capa"), SLICE("eof"), SLICE("capa"), SLICE("psync2"));
+}
+
+/* An old master may know none of these; it does without. */
+static enum link_verdict answer_conf(struct link *l, struct slice line, struct link_actions *out)
+{
+    if (line.n == 0) return LINK_AGAIN;
+    if (line.p[0] == '-')
+        link_note(out, NOTE_NOTICE, "(Non critical) Master does not understand %s: %.*s",
+                  link_rows[l->step].name, SLICE_ARG(line));
+    return LINK_NEXT;
+}
+
+/* ---- PSYNC: continue, or everything ---- */
+
+static void send_psync(const struct link *l, struct buf *out)
+{
+    if (l->replid[0] == '\0') {
+        words(out, SLICE("PSYNC"), SLICE("?"), SLICE("-1"));
+        return;
+    }
+    char want[NUM_I64_MAX];
+    size_t n = num_from_i64(want, l->offset + 1);
+    words(out, SLICE("PSYNC"), slice_z(l->replid), slice_of(want, n));
+}
+
+/* "+FULLRESYNC <replid> <offset>". A malformed id is kept as "none": nobody may continue from it. */
+static enum link_verdict answer_full(struct link *l, struct slice line, struct link_actions *out)
+{
+    struct slice rest = slice_trim(slice_of(line.p + 11, line.n - 11));
+    ptrdiff_t gap = slice_find(rest, ' ', 0);
+    int64_t offset = 0;
+    l->new_replid[0] = '\0';
+    l->new_offset = 0;
+    if (gap > 0 && replid_read(slice_of(rest.p, (size_t)gap), l->new_replid) &&
+        num_to_i64(slice_of(rest.p + gap + 1, rest.n - (size_t)gap - 1), &offset) && offset >= 0) {
+        l->new_offset = offset;
+        link_note(out, NOTE_NOTICE, "Full resync from master: %s:%lld", l->new_replid,
+                  (long long)offset);
+        return LINK_FULL;
+    }
+    l->new_replid[0] = '\0';
+    link_note(out, NOTE_WARNING, "Master replied with wrong +FULLRESYNC syntax.");
+    return LINK_FULL;
+}
+
+static enum link_verdict answer_continue(struct link *l, struct slice line, struct link_actions *out)
+{
+    if (l->replid[0] == '\0') {
+        link_blame(l, "Master granted a partial resynchronization that was not asked for");
+        link_note(out, NOTE_WARNING, "%s", l->last_error);
+        return LINK_GIVE_UP;
+    }
+    l->new_replid[0] = '\0';
+    struct slice id = slice_trim(slice_of(line.p + 9, line.n - 9));
+    link_note(out, NOTE_NOTICE, "Successful partial resynchronization with master.");
+    if (replid_read(id, l->new_replid) && strcmp(l->new_replid, l->replid) != 0)
+        link_note(out, NOTE_NOTICE, "Master replication ID changed to %s", l->new_replid);
+    return LINK_CONTINUE;
+}
+
+static enum link_verdict answer_psync(struct link *l, struct slice line, struct link_actions *out)
+{
+    if (line.n == 0) return LINK_AGAIN;
+    if (slice_starts(line, "+FULLRESYNC")) return answer_full(l, line, out);
+    if (slice_starts(line, "+CONTINUE")) return answer_continue(l, line, out);
+    if (slice_starts(line, "-NOMASTERLINK") || slice_starts(line, "-LOADING")) {
+        link_blame(l, "Master is currently unable to PSYNC but should be in the future: %.*s",
+                   SLICE_ARG(line));
+        link_note(out, NOTE_NOTICE, "%s", l->last_error);
+        return LINK_GIVE_UP;
+    }
+    if (slice_starts(line, "-ERR"))
+        link_note(out, NOTE_NOTICE, "Master does not support PSYNC or is in error state (reply: %.*s)",
+                  SLICE_ARG(line));
+    else
+        link_note(out, NOTE_WARNING, "Unexpected reply to PSYNC from master: %.*s", SLICE_ARG(line));
+    link_note(out, NOTE_NOTICE, "Retrying with SYNC...");
+    return LINK_OLD_WAY;
+}
+
+/* SYNC has no answer line: the snapshot follows. Position unknown, then and later. */
+static void send_sync(const struct link *l, struct buf *out) { buf_putz(out, "SYNC\r\n"); }
+
+enum { TALK, WHO, ASK, OLD };
+
+const struct link_row link_rows[] = {
+    { "PING", TALK, NULL, send_ping, answer_ping },
+    { "AUTH", WHO, wants_auth, send_auth, answer_auth },
+    { "REPLCONF listening-port", WHO, NULL, send_port, answer_conf },
+    { "REPLCONF ip-address", WHO, wants_ip, send_ip, answer_conf },
+    { "REPLCONF capa", WHO, NULL, send_capa, answer_conf },
+    { "PSYNC", ASK, NULL, send_psync, answer_psync },
+    { "SYNC", OLD, NULL, send_sync, NULL },
+};
+const int link_rows_n = (int)(sizeof(link_rows) / sizeof(link_rows[0]));
+const int link_row_sync = 6;
