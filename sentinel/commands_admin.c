@@ -66,7 +66,8 @@ static const struct slice *bad_script(const struct call *c)
     for (int i = 3; i + 1 < c->argc; i += 2) {
         char path[1024];
         bool script = arg_is(c, i, "notification-script") || arg_is(c, i, "client-reconfig-script");
-        if (script && c->argv[i + 1].n && !script_runnable(slice_cstr(c->argv[i + 1], path, sizeof(path))))
+        if (script && c->argv[i + 1].n &&
+            !script_runnable(slice_cstr(c->argv[i + 1], path, sizeof(path))))
             return &c->argv[i + 1];
     }
     return NULL;
@@ -74,7 +75,9 @@ static const struct slice *bad_script(const struct call *c)
 
 void sn_cmd_set(struct call *c)
 {
-    step(c, (struct sn_event){ .kind = SN_ADM_SET, .argv = c->argv + 2, .argc = c->argc - 2,
+    step(c, (struct sn_event){ .kind = SN_ADM_SET,
+                               .argv = c->argv + 2,
+                               .argc = c->argc - 2,
                                .bad_script = bad_script(c) });
 }
 
@@ -122,7 +125,8 @@ static bool set_loglevel(struct call *c, struct slice value)
     struct conf_pair pair = { SLICE("loglevel"), value };
     struct errmsg msg;
     if (!conf_set(&sentinel_of(c)->conf, &pair, 1, 0, &msg)) return true;
-    reply_error_fmt(c, "-ERR Invalid value '%.*s' to SENTINEL CONFIG SET 'loglevel'", SLICE_ARG(value));
+    reply_error_fmt(c, "-ERR Invalid value '%.*s' to SENTINEL CONFIG SET 'loglevel'",
+                    SLICE_ARG(value));
     return false;
 }
 
@@ -178,7 +182,8 @@ void sn_cmd_role(struct call *c)
     reply_array(c, 2);
     reply_bulk_z(c, "sentinel");
     reply_array(c, core->groups.n);
-    for (size_t i = 0; i < core->groups.n; i++) reply_bulk_z(c, core->groups.at[i]->saved.name);
+    for (size_t i = 0; i < core->groups.n; i++)
+        reply_bulk_z(c, core->groups.at[i]->saved.name);
 }
 
 /* A Sentinel has no data: the options are accepted and nothing is saved. */
@@ -187,7 +192,8 @@ void sn_cmd_shutdown(struct call *c)
     for (int i = 1; i < c->argc; i++) {
         static const char *const words[] = { "NOSAVE", "SAVE", "NOW", "FORCE", "ABORT" };
         bool known = false;
-        for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) known |= arg_is(c, i, words[k]);
+        for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+            known |= arg_is(c, i, words[k]);
         if (!known) {
             reply_syntax_error(c);
             return;

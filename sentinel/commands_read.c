@@ -1,5 +1,5 @@
-/* The SENTINEL sub-commands that only look at the model. They need no event: the model is const here.
- * Numbers are bulk strings, as every client library expects them. */
+/* The SENTINEL sub-commands that only look at the model. They need no event: the model is const
+ * here. Numbers are bulk strings, as every client library expects them. */
 #include <stdio.h>
 
 #include "core/base/glob.h"
@@ -78,7 +78,8 @@ static void put_master(struct pairs *p)
     number(p, "quorum", g->saved.quorum);
     number(p, "failover-timeout", g->saved.failover_timeout_ms);
     number(p, "parallel-syncs", g->saved.parallel_syncs);
-    if (g->saved.notification_script[0]) text(p, "notification-script", g->saved.notification_script);
+    if (g->saved.notification_script[0])
+        text(p, "notification-script", g->saved.notification_script);
     if (g->saved.reconfig_script[0]) text(p, "client-reconfig-script", g->saved.reconfig_script);
 }
 
@@ -104,9 +105,9 @@ static void put_peer(struct pairs *p)
 
 static void reply_instance(struct call *c, const struct sn_instance *in)
 {
-    static void (*const rest[])(struct pairs *) = { [SN_MASTER] = put_master,
-                                                    [SN_REPLICA] = put_replica,
-                                                    [SN_PEER] = put_peer };
+    static void (*const rest[])(struct pairs *) = {
+        [SN_MASTER] = put_master, [SN_REPLICA] = put_replica, [SN_PEER] = put_peer
+    };
     struct sentinel *s = sentinel_of(c);
     struct pairs p = { .c = c, .s = s, .in = in, .now = loop_now_ms(s->loop) };
     p.mark = reply_later(c);
@@ -127,7 +128,8 @@ void sn_cmd_masters(struct call *c)
 {
     const struct sn_core *core = sentinel_of(c)->core;
     reply_array(c, core->groups.n);
-    for (size_t i = 0; i < core->groups.n; i++) reply_instance(c, core->groups.at[i]->master);
+    for (size_t i = 0; i < core->groups.n; i++)
+        reply_instance(c, core->groups.at[i]->master);
 }
 
 void sn_cmd_master(struct call *c)
@@ -154,7 +156,8 @@ void sn_cmd_sentinels(struct call *c)
     const struct sn_group *g = group_arg(c, 2);
     if (!g) return;
     reply_array(c, g->peers.n);
-    for (size_t i = 0; i < g->peers.n; i++) reply_instance(c, g->peers.at[i]);
+    for (size_t i = 0; i < g->peers.n; i++)
+        reply_instance(c, g->peers.at[i]);
 }
 
 void sn_cmd_addr_by_name(struct call *c)
@@ -181,14 +184,18 @@ void sn_cmd_ckquorum(struct call *c)
     if (quorum && majority) {
         char line[128];
         snprintf(line, sizeof(line),
-                 "OK %u usable Sentinels. Quorum and failover authorization can be reached", usable);
+                 "OK %u usable Sentinels. Quorum and failover authorization can be reached",
+                 usable);
         reply_status(c, line);
         return;
     }
-    reply_error_fmt(c, "-NOQUORUM %u usable Sentinels. %s%s%s", usable,
-                    quorum ? "" : "Not enough available Sentinels to reach the specified quorum for this master",
-                    !quorum && !majority ? ". " : "",
-                    majority ? "" : "Not enough available Sentinels to reach the majority and authorize a failover");
+    reply_error_fmt(
+        c, "-NOQUORUM %u usable Sentinels. %s%s%s", usable,
+        quorum ? ""
+               : "Not enough available Sentinels to reach the specified quorum for this master",
+        !quorum && !majority ? ". " : "",
+        majority ? ""
+                 : "Not enough available Sentinels to reach the majority and authorize a failover");
 }
 
 static void reply_info_of(struct call *c, const struct sn_instance *in)
@@ -211,7 +218,8 @@ void sn_cmd_info_cache(struct call *c)
         reply_bulk_z(c, g->saved.name);
         reply_array(c, g->replicas.n + 1);
         reply_info_of(c, g->master);
-        for (size_t k = 0; k < g->replicas.n; k++) reply_info_of(c, g->replicas.at[k]);
+        for (size_t k = 0; k < g->replicas.n; k++)
+            reply_info_of(c, g->replicas.at[k]);
         n += 2;
     }
     reply_later_array(c, mark, n);

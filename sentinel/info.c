@@ -18,15 +18,20 @@ static void put_server(struct sentinel *s, struct buf *b)
     struct utsname u = { 0 };
     int64_t up = (loop_now_ms(s->loop) - s->front->started_ms) / 1000;
     uname(&u);
-    buf_fmt(b, "redis_version:" START_REDIS_VERSION "\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\n");
-    buf_fmt(b, "redis_build_id:0\r\nredis_mode:sentinel\r\nserver_name:tanist\r\ntanist_version:" TANIST_VERSION "\r\n");
-    buf_fmt(b, "os:%s %s %s\r\narch_bits:%zu\r\n", u.sysname, u.release, u.machine, sizeof(void *) * 8);
-    buf_fmt(b, "monotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n");
-    buf_fmt(b, "gcc_version:" __VERSION__ "\r\nprocess_id:%d\r\nprocess_supervised:no\r\n", (int)getpid());
+    buf_fmt(b, "redis_version:" START_REDIS_VERSION
+               "\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\n");
+    buf_fmt(b, "redis_build_id:0\r\nredis_mode:sentinel\r\nserver_name:tanist\r\ntanist_"
+               "version:" TANIST_VERSION "\r\n");
+    buf_fmt(b, "os:%s %s %s\r\narch_bits:%zu\r\n", u.sysname, u.release, u.machine,
+            sizeof(void *) * 8);
+    buf_fmt(b, "monotonic_clock:POSIX "
+               "clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n");
+    buf_fmt(b, "gcc_version:" __VERSION__ "\r\nprocess_id:%d\r\nprocess_supervised:no\r\n",
+            (int)getpid());
     buf_fmt(b, "run_id:%s\r\ntcp_port:%d\r\nserver_time_usec:%lld\r\n", s->core->saved.myid,
             s->config.front.port, (long long)clock_wall_us());
-    buf_fmt(b, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\nhz:%d\r\nconfigured_hz:%d\r\n", (long long)up,
-            (long long)(up / 86400), s->config.front.hz, s->config.front.hz);
+    buf_fmt(b, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\nhz:%d\r\nconfigured_hz:%d\r\n",
+            (long long)up, (long long)(up / 86400), s->config.front.hz, s->config.front.hz);
     buf_fmt(b, "lru_clock:%lld\r\nexecutable:%s\r\nconfig_file:%s\r\nio_threads_active:0\r\n",
             (long long)((clock_wall_ms() / 1000) & 0xffffff), s->start->exe ? s->start->exe : "",
             s->start->config_file ? s->start->config_file : "");
@@ -34,8 +39,8 @@ static void put_server(struct sentinel *s, struct buf *b)
 
 static void put_clients(struct sentinel *s, struct buf *b)
 {
-    buf_fmt(b, "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%d\r\n", s->front->clients_n,
-            s->config.front.maxclients);
+    buf_fmt(b, "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%d\r\n",
+            s->front->clients_n, s->config.front.maxclients);
     buf_fmt(b, "client_recent_max_input_buffer:0\r\nclient_recent_max_output_buffer:0\r\n");
     buf_fmt(b, "blocked_clients:0\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n");
 }
@@ -44,8 +49,9 @@ static void put_rusage(struct buf *b, const char *suffix, int who)
 {
     struct rusage ru = { 0 };
     getrusage(who, &ru);
-    buf_fmt(b, "used_cpu_sys%s:%ld.%06ld\r\nused_cpu_user%s:%ld.%06ld\r\n", suffix, (long)ru.ru_stime.tv_sec,
-            (long)ru.ru_stime.tv_usec, suffix, (long)ru.ru_utime.tv_sec, (long)ru.ru_utime.tv_usec);
+    buf_fmt(b, "used_cpu_sys%s:%ld.%06ld\r\nused_cpu_user%s:%ld.%06ld\r\n", suffix,
+            (long)ru.ru_stime.tv_sec, (long)ru.ru_stime.tv_usec, suffix, (long)ru.ru_utime.tv_sec,
+            (long)ru.ru_utime.tv_usec);
 }
 
 static void put_cpu(struct sentinel *s, struct buf *b)
@@ -68,12 +74,16 @@ static void put_stats(struct sentinel *s, struct buf *b)
     buf_fmt(b, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n");
     buf_fmt(b, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
             (double)st->in_kbps_x100 / 100, (double)st->out_kbps_x100 / 100);
-    buf_fmt(b, "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
-            (unsigned long long)st->rejected_connections);
+    buf_fmt(
+        b,
+        "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
+        (unsigned long long)st->rejected_connections);
     buf_fmt(b, "expired_keys:0\r\nevicted_keys:0\r\nkeyspace_hits:0\r\nkeyspace_misses:0\r\n");
     buf_fmt(b, "pubsub_channels:%zu\r\npubsub_patterns:%zu\r\npubsubshard_channels:0\r\n",
             pubsub_count(s->front, PUBSUB_CHANNEL), pubsub_count(s->front, PUBSUB_PATTERN));
-    buf_fmt(b, "latest_fork_usec:0\r\ntotal_forks:0\r\nunexpected_error_replies:0\r\ntotal_error_replies:%llu\r\n",
+    buf_fmt(b,
+            "latest_fork_usec:0\r\ntotal_forks:0\r\nunexpected_error_replies:0\r\ntotal_error_"
+            "replies:%llu\r\n",
             (unsigned long long)st->error_replies);
     buf_fmt(b, "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:%llu\r\n",
             (unsigned long long)st->acl_denied_auth, (unsigned long long)st->acl_denied_cmd);
@@ -84,8 +94,9 @@ static void put_group(struct sentinel *s, struct buf *b, size_t i)
     const struct sn_group *g = s->core->groups.at[i];
     const struct sn_addr *a = sn_current_addr(g);
     const char *status = g->o_down ? "odown" : g->master->s_down ? "sdown" : "ok";
-    buf_fmt(b, "master%zu:name=%s,status=%s,address=%s:%d,slaves=%zu,sentinels=%zu\r\n", i, g->saved.name, status,
-            sn_announced_host(s->core, a), a->port, g->replicas.n, g->peers.n + 1);
+    buf_fmt(b, "master%zu:name=%s,status=%s,address=%s:%d,slaves=%zu,sentinels=%zu\r\n", i,
+            g->saved.name, status, sn_announced_host(s->core, a), a->port, g->replicas.n,
+            g->peers.n + 1);
 }
 
 static void put_sentinel(struct sentinel *s, struct buf *b)
@@ -96,15 +107,18 @@ static void put_sentinel(struct sentinel *s, struct buf *b)
     buf_fmt(b, "sentinel_running_scripts:%d\r\nsentinel_scripts_queue_length:%d\r\n",
             scripts_running(s->scripts), scripts_length(s->scripts));
     buf_fmt(b, "sentinel_simulate_failure_flags:%u\r\n", s->core->simulate);
-    for (size_t i = 0; i < s->core->groups.n; i++) put_group(s, b, i);
+    for (size_t i = 0; i < s->core->groups.n; i++)
+        put_group(s, b, i);
 }
 
 static const struct {
     const char *name, *title;
     void (*put)(struct sentinel *s, struct buf *b);
 } sections[] = {
-    { "server", "Server", put_server },       { "clients", "Clients", put_clients },
-    { "cpu", "CPU", put_cpu },                { "stats", "Stats", put_stats },
+    { "server", "Server", put_server },
+    { "clients", "Clients", put_clients },
+    { "cpu", "CPU", put_cpu },
+    { "stats", "Stats", put_stats },
     { "sentinel", "Sentinel", put_sentinel },
 };
 

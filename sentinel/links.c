@@ -7,9 +7,9 @@
 #include "core/resp/write.h"
 #include "sentinel/sentinel.h"
 
-#define REPLY_MAX (16u << 20)      /* an INFO of a large master is far below */
-#define CONNECT_TIMEOUT_MS 5000    /* the core gives up earlier where it matters */
-#define TAGS_KEPT 64               /* consumed tags before the queue is moved together */
+#define REPLY_MAX (16u << 20)   /* an INFO of a large master is far below */
+#define CONNECT_TIMEOUT_MS 5000 /* the core gives up earlier where it matters */
+#define TAGS_KEPT 64            /* consumed tags before the queue is moved together */
 
 struct sn_wire {
     struct sn_links *links;
@@ -29,7 +29,8 @@ struct sn_query { /* a name look-up under way */
 
 struct sn_links {
     struct sentinel *s;
-    VEC(struct sn_wire *) wires; /* few: linear search is fine up to thousands of groups' links by id order */
+    VEC(struct sn_wire *)
+    wires; /* few: linear search is fine up to thousands of groups' links by id order */
     VEC(struct sn_query *) queries;
 };
 
@@ -78,8 +79,9 @@ static void wire_drop(struct sn_wire *w)
 static void tell_link(struct sn_links *l, enum sn_event_kind kind, uint32_t link, enum sn_conn conn,
                       const char *local_ip)
 {
-    sentinel_step(l->s, (struct sn_event){ .kind = kind, .link = link, .conn = conn,
-                                           .local_ip = slice_z(local_ip) });
+    sentinel_step(l->s,
+                  (struct sn_event){
+                      .kind = kind, .link = link, .conn = conn, .local_ip = slice_z(local_ip) });
 }
 
 static void on_connected(struct conn *c)
@@ -105,10 +107,10 @@ static void on_close(struct conn *c, const char *why)
 /* ---- replies ---- */
 
 static const enum sn_value_kind kinds[] = {
-    [RESP_STATUS] = SN_VAL_STATUS, [RESP_ERROR] = SN_VAL_ERROR,   [RESP_INT] = SN_VAL_INT,
-    [RESP_BULK] = SN_VAL_BULK,     [RESP_NULL] = SN_VAL_NIL,      [RESP_ARRAY] = SN_VAL_ARRAY,
-    [RESP_MAP] = SN_VAL_ARRAY,     [RESP_SET] = SN_VAL_ARRAY,     [RESP_PUSH] = SN_VAL_ARRAY,
-    [RESP_DOUBLE] = SN_VAL_BULK,   [RESP_BOOL] = SN_VAL_INT,      [RESP_BIGNUM] = SN_VAL_BULK,
+    [RESP_STATUS] = SN_VAL_STATUS, [RESP_ERROR] = SN_VAL_ERROR, [RESP_INT] = SN_VAL_INT,
+    [RESP_BULK] = SN_VAL_BULK,     [RESP_NULL] = SN_VAL_NIL,    [RESP_ARRAY] = SN_VAL_ARRAY,
+    [RESP_MAP] = SN_VAL_ARRAY,     [RESP_SET] = SN_VAL_ARRAY,   [RESP_PUSH] = SN_VAL_ARRAY,
+    [RESP_DOUBLE] = SN_VAL_BULK,   [RESP_BOOL] = SN_VAL_INT,    [RESP_BIGNUM] = SN_VAL_BULK,
     [RESP_VERBATIM] = SN_VAL_BULK,
 };
 
@@ -117,11 +119,13 @@ static size_t items_of(const struct resp_value *v) { return v->kind == RESP_MAP 
 /* Depth is bounded by the reader. */
 static void convert(const struct resp_value *from, struct sn_value *to)
 {
-    *to = (struct sn_value){ .kind = kinds[from->kind], .integer = from->number, .text = from->text };
+    *to =
+        (struct sn_value){ .kind = kinds[from->kind], .integer = from->number, .text = from->text };
     if (to->kind != SN_VAL_ARRAY) return;
     to->n = items_of(from);
     struct sn_value *items = mem_alloc(to->n * sizeof(*items));
-    for (size_t i = 0; i < to->n; i++) convert(&from->item[i], &items[i]);
+    for (size_t i = 0; i < to->n; i++)
+        convert(&from->item[i], &items[i]);
     to->items = items;
 }
 
@@ -129,7 +133,8 @@ static void convert_free(struct sn_value *v)
 {
     if (v->kind != SN_VAL_ARRAY) return;
     struct sn_value *items = (struct sn_value *)(uintptr_t)v->items;
-    for (size_t i = 0; i < v->n; i++) convert_free(&items[i]);
+    for (size_t i = 0; i < v->n; i++)
+        convert_free(&items[i]);
     mem_free(items);
 }
 
@@ -150,8 +155,9 @@ static void tell_reply(struct sn_links *l, uint32_t link, enum sn_conn kind, uin
 {
     struct sn_value v;
     convert(root, &v);
-    sentinel_step(l->s, (struct sn_event){ .kind = SN_REPLY, .link = link, .conn = kind, .tag = tag,
-                                           .reply = &v });
+    sentinel_step(
+        l->s,
+        (struct sn_event){ .kind = SN_REPLY, .link = link, .conn = kind, .tag = tag, .reply = &v });
     convert_free(&v);
 }
 
@@ -187,7 +193,9 @@ static void on_data(struct conn *c)
     }
 }
 
-static const struct conn_ops ops = { .on_data = on_data, .on_close = on_close, .on_connected = on_connected };
+static const struct conn_ops ops = { .on_data = on_data,
+                                     .on_close = on_close,
+                                     .on_connected = on_connected };
 
 /* ---- what the core asks for ---- */
 
@@ -198,7 +206,9 @@ void links_connect(struct sn_links *l, const struct sn_action *a)
     links_disconnect(l, a->link, a->conn);
     slice_cstr(a->host, ip, sizeof(ip));
     const char *source = l->s->config.front.bind_source_addr;
-    struct conn_target t = { .ip = ip, .port = a->port, .timeout_ms = CONNECT_TIMEOUT_MS,
+    struct conn_target t = { .ip = ip,
+                             .port = a->port,
+                             .timeout_ms = CONNECT_TIMEOUT_MS,
                              .source_ip = source[0] ? source : NULL };
     struct sn_wire *w = mem_zalloc(sizeof(*w));
     *w = (struct sn_wire){ .links = l, .link = a->link, .kind = a->conn };
@@ -251,8 +261,8 @@ static void on_resolved(void *arg, const char *ip, const char *why)
     uint32_t link = q->link;
     (void)why;
     query_drop(q);
-    sentinel_step(l->s, (struct sn_event){ .kind = SN_RESOLVED, .link = link,
-                                           .text = slice_z(ip ? ip : "") });
+    sentinel_step(l->s, (struct sn_event){
+                            .kind = SN_RESOLVED, .link = link, .text = slice_z(ip ? ip : "") });
 }
 
 void links_resolve(struct sn_links *l, const struct sn_action *a)

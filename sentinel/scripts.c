@@ -9,7 +9,8 @@
 #include "core/front/reply.h"
 #include "sentinel/sentinel.h"
 
-#define SWEEP_MS 100 /* how often ended, overdue and due scripts are looked for while there are any */
+#define SWEEP_MS                                                                                   \
+    100 /* how often ended, overdue and due scripts are looked for while there are any */
 
 struct job {
     char **argv; /* NULL-ended */
@@ -29,7 +30,8 @@ bool script_runnable(const char *path) { return access(path, X_OK) == 0; }
 
 static void job_free(struct job *j)
 {
-    for (int i = 0; i < j->argc; i++) mem_free(j->argv[i]);
+    for (int i = 0; i < j->argc; i++)
+        mem_free(j->argv[i]);
     mem_free(j->argv);
 }
 
@@ -42,7 +44,8 @@ static void job_remove(struct sn_scripts *q, size_t at)
 int scripts_running(const struct sn_scripts *q)
 {
     int n = 0;
-    for (size_t i = 0; i < q->jobs.n; i++) n += q->jobs.at[i].pid != 0;
+    for (size_t i = 0; i < q->jobs.n; i++)
+        n += q->jobs.at[i].pid != 0;
     return n;
 }
 
@@ -83,7 +86,8 @@ static void job_start(struct sn_scripts *q, struct job *j)
 static int64_t retry_delay(const struct sn_scripts *q, int runs)
 {
     int64_t d = q->s->core->params.script_retry_delay;
-    for (int i = 1; i < runs; i++) d *= 2;
+    for (int i = 1; i < runs; i++)
+        d *= 2;
     return d;
 }
 
@@ -161,7 +165,8 @@ struct sn_scripts *scripts_new(struct sentinel *s)
 
 void scripts_delete(struct sn_scripts *q)
 {
-    while (q->jobs.n) job_remove(q, q->jobs.n - 1);
+    while (q->jobs.n)
+        job_remove(q, q->jobs.n - 1);
     vec_free(&q->jobs);
     loop_timer_delete(q->sweep);
     mem_free(q);
@@ -180,7 +185,8 @@ void scripts_queue(struct sn_scripts *q, int argc, const struct slice *argv)
 {
     make_room(q);
     struct job j = { .argc = argc, .argv = mem_zalloc((size_t)(argc + 1) * sizeof(char *)) };
-    for (int i = 0; i < argc; i++) j.argv[i] = mem_strndup(argv[i].p, argv[i].n);
+    for (int i = 0; i < argc; i++)
+        j.argv[i] = mem_strndup(argv[i].p, argv[i].n);
     vec_push(&q->jobs, j);
     loop_timer_after(q->sweep, 0);
 }
@@ -191,7 +197,8 @@ static void reply_job(struct call *c, const struct sn_scripts *q, const struct j
     reply_map(c, 5);
     reply_bulk_z(c, "argv");
     reply_array(c, (size_t)j->argc);
-    for (int i = 0; i < j->argc; i++) reply_bulk_z(c, j->argv[i]);
+    for (int i = 0; i < j->argc; i++)
+        reply_bulk_z(c, j->argv[i]);
     reply_bulk_z(c, "flags");
     reply_bulk_z(c, j->pid ? "running" : "scheduled");
     reply_bulk_z(c, "pid");
@@ -205,5 +212,6 @@ static void reply_job(struct call *c, const struct sn_scripts *q, const struct j
 void scripts_reply(struct call *c, const struct sn_scripts *q)
 {
     reply_array(c, q->jobs.n);
-    for (size_t i = 0; i < q->jobs.n; i++) reply_job(c, q, &q->jobs.at[i]);
+    for (size_t i = 0; i < q->jobs.n; i++)
+        reply_job(c, q, &q->jobs.at[i]);
 }

@@ -3,7 +3,8 @@
  * A queue of SCRIPTS_QUEUE_MAX (the oldest waiting one is dropped when it is full), at most
  * SCRIPTS_RUNNING_MAX at once. Exit 0: done. Exit 1 or death by a signal: again, up to
  * SCRIPTS_RUNS_MAX runs, after script-retry-delay doubled each time. Other exits: dropped with
- * -script-error. Older than script-max-runtime: killed with -script-timeout. Layer sentinel, shell. */
+ * -script-error. Older than script-max-runtime: killed with -script-timeout. Layer sentinel, shell.
+ */
 #ifndef SENTINEL_SCRIPTS_H
 #define SENTINEL_SCRIPTS_H
 

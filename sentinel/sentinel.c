@@ -25,7 +25,8 @@ static void do_persist(struct sentinel *s, size_t at)
 {
     struct errmsg msg;
     if (!state_file_save(s, &msg)) return;
-    log_warning("WARNING: Sentinel was not able to save the new configuration on disk!!!: %s", msg.text);
+    log_warning("WARNING: Sentinel was not able to save the new configuration on disk!!!: %s",
+                msg.text);
     sn_save_failed(s->core, &s->actions, at);
 }
 
@@ -47,16 +48,35 @@ static void perform(struct sentinel *s, size_t at)
 {
     const struct sn_action *a = &s->actions.list.at[at];
     switch (a->kind) { /* a table in code: one line an action */
-    case SN_DO_NONE: return;
-    case SN_DO_PERSIST: do_persist(s, at); return;
-    case SN_DO_SEND: links_send(s->links, a); return;
-    case SN_DO_CONNECT: links_connect(s->links, a); return;
-    case SN_DO_DISCONNECT: links_disconnect(s->links, a->link, a->conn); return;
-    case SN_DO_RESOLVE: links_resolve(s->links, a); return;
-    case SN_DO_ANSWER: do_answer(s, a); return;
-    case SN_DO_EVENT: do_event(s, a); return;
-    case SN_DO_LOG: log_line((enum log_level)a->level, "%.*s", SLICE_ARG(a->text)); return;
-    case SN_DO_SCRIPT: scripts_queue(s->scripts, a->argc, a->argv); return;
+    case SN_DO_NONE:
+        return;
+    case SN_DO_PERSIST:
+        do_persist(s, at);
+        return;
+    case SN_DO_SEND:
+        links_send(s->links, a);
+        return;
+    case SN_DO_CONNECT:
+        links_connect(s->links, a);
+        return;
+    case SN_DO_DISCONNECT:
+        links_disconnect(s->links, a->link, a->conn);
+        return;
+    case SN_DO_RESOLVE:
+        links_resolve(s->links, a);
+        return;
+    case SN_DO_ANSWER:
+        do_answer(s, a);
+        return;
+    case SN_DO_EVENT:
+        do_event(s, a);
+        return;
+    case SN_DO_LOG:
+        log_line((enum log_level)a->level, "%.*s", SLICE_ARG(a->text));
+        return;
+    case SN_DO_SCRIPT:
+        scripts_queue(s->scripts, a->argc, a->argv);
+        return;
     case SN_DO_EXIT:
         log_warning("Failure simulation: this Sentinel ends here.");
         exit(a->code);
@@ -76,7 +96,8 @@ static void one_step(struct sentinel *s, struct sn_event ev)
 {
     ev.now_ms = loop_now_ms(s->loop);
     sn_step(s->core, &ev, &s->actions);
-    for (size_t i = 0; i < s->actions.list.n; i++) perform(s, i);
+    for (size_t i = 0; i < s->actions.list.n; i++)
+        perform(s, i);
     sn_actions_reset(&s->actions);
 }
 
@@ -88,7 +109,8 @@ void sentinel_step(struct sentinel *s, struct sn_event ev)
     }
     s->stepping = true;
     one_step(s, ev);
-    for (size_t i = 0; i < s->queued.n; i++) one_step(s, s->queued.at[i]);
+    for (size_t i = 0; i < s->queued.n; i++)
+        one_step(s, s->queued.at[i]);
     vec_clear(&s->queued);
     s->stepping = false;
     arm(s);
@@ -136,7 +158,8 @@ static enum err apply_log(void *owner, struct errmsg *m)
     return ERR_NONE;
 }
 
-/* The state must survive: a file that can be written, or one that is none on purpose (/dev/null). */
+/* The state must survive: a file that can be written, or one that is none on purpose (/dev/null).
+ */
 static bool config_usable(struct sentinel *s)
 {
     const char *path = s->start->config_file;

@@ -1,9 +1,9 @@
 /* sentinel: the shell round the deciding core: start, stop, and the driver that performs actions.
  *
- * One `struct sentinel` a process (or a node of a test). It owns loop, front, core, links and scripts.
- * Every outside happening becomes one sn_event through sentinel_step, which steps the core,
- * performs its actions in order and arms the timer. Steps never nest: what an action causes at
- * once (a connection that fails immediately) is queued and stepped afterwards.
+ * One `struct sentinel` a process (or a node of a test). It owns loop, front, core, links and
+ * scripts. Every outside happening becomes one sn_event through sentinel_step, which steps the
+ * core, performs its actions in order and arms the timer. Steps never nest: what an action causes
+ * at once (a connection that fails immediately) is queued and stepped afterwards.
  *
  * Layer sentinel, shell. Tests: e2e. The decisions: sentinel/core.h. */
 #ifndef SENTINEL_SENTINEL_H
@@ -44,8 +44,8 @@ struct sentinel {
 
 int sentinel_main(struct front_start *start);
 
-/* Steps the core with this event (now_ms is filled in) and performs what it wants. Inside a step the
- * event is queued; then it must lend nothing (link events only). */
+/* Steps the core with this event (now_ms is filled in) and performs what it wants. Inside a step
+ * the event is queued; then it must lend nothing (link events only). */
 void sentinel_step(struct sentinel *s, struct sn_event ev);
 /* An event of one of the script runner: logged and published like the core's own. */
 void sentinel_event(struct sentinel *s, enum sn_level level, const char *name, const char *text);

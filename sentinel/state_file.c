@@ -22,7 +22,8 @@ static bool names_bad_script(const struct slice *argv, int argc)
 {
     char path[1024];
     if (argc < 3) return false;
-    if (!slice_ieqz(argv[0], "notification-script") && !slice_ieqz(argv[0], "client-reconfig-script"))
+    if (!slice_ieqz(argv[0], "notification-script") &&
+        !slice_ieqz(argv[0], "client-reconfig-script"))
         return false;
     return !script_runnable(slice_cstr(argv[2], path, sizeof(path)));
 }
@@ -32,10 +33,12 @@ static void take_line(void *to, const struct conf_line *line)
     struct state_in *st = to;
     size_t n = line->words - 1;
     struct slice *argv = mem_alloc((n ? n : 1) * sizeof(*argv));
-    for (size_t i = 0; i < n; i++) argv[i] = str_slice(line->word[i + 1]);
+    for (size_t i = 0; i < n; i++)
+        argv[i] = str_slice(line->word[i + 1]);
     vec_push(&st->blocks, argv);
     vec_push(&st->lines, line);
-    vec_push(&st->in, (struct sn_line_in){ .argv = argv, .argc = (int)n,
+    vec_push(&st->in, (struct sn_line_in){ .argv = argv,
+                                           .argc = (int)n,
                                            .bad_script = names_bad_script(argv, (int)n) });
 }
 
@@ -47,7 +50,8 @@ enum err state_file_load(struct sentinel *s)
     sentinel_config_lines(&s->start->lines, take_line, &st);
     enum err e = sn_state_read(s->core, st.in.at, st.in.n, &bad, &msg);
     if (e) conf_error_add(&s->start->lines, bad < st.lines.n ? st.lines.at[bad] : NULL, msg.text);
-    for (size_t i = 0; i < st.blocks.n; i++) mem_free(st.blocks.at[i]);
+    for (size_t i = 0; i < st.blocks.n; i++)
+        mem_free(st.blocks.at[i]);
     vec_free(&st.blocks);
     vec_free(&st.lines);
     vec_free(&st.in);
@@ -58,14 +62,29 @@ enum err state_file_load(struct sentinel *s)
 
 /* The families of lines that are ours: those left over in the file go. */
 static const char *const keys[] = {
-    "sentinel myid",           "sentinel monitor",         "sentinel down-after-milliseconds",
-    "sentinel failover-timeout", "sentinel parallel-syncs", "sentinel notification-script",
-    "sentinel client-reconfig-script", "sentinel auth-pass", "sentinel auth-user",
-    "sentinel rename-command", "sentinel config-epoch",    "sentinel leader-epoch",
-    "sentinel known-replica",  "sentinel known-slave",     "sentinel known-sentinel",
-    "sentinel current-epoch",  "sentinel announce-ip",     "sentinel announce-port",
-    "sentinel sentinel-user",  "sentinel sentinel-pass",   "sentinel resolve-hostnames",
-    "sentinel announce-hostnames", "sentinel deny-scripts-reconfig",
+    "sentinel myid",
+    "sentinel monitor",
+    "sentinel down-after-milliseconds",
+    "sentinel failover-timeout",
+    "sentinel parallel-syncs",
+    "sentinel notification-script",
+    "sentinel client-reconfig-script",
+    "sentinel auth-pass",
+    "sentinel auth-user",
+    "sentinel rename-command",
+    "sentinel config-epoch",
+    "sentinel leader-epoch",
+    "sentinel known-replica",
+    "sentinel known-slave",
+    "sentinel known-sentinel",
+    "sentinel current-epoch",
+    "sentinel announce-ip",
+    "sentinel announce-port",
+    "sentinel sentinel-user",
+    "sentinel sentinel-pass",
+    "sentinel resolve-hostnames",
+    "sentinel announce-hostnames",
+    "sentinel deny-scripts-reconfig",
     "sentinel master-reboot-down-after-period",
 };
 
@@ -79,8 +98,10 @@ enum err state_file_save(struct sentinel *s, struct errmsg *msg)
     conf_rewrite_rows(w, &s->conf);
     sn_state_write(s->core, &lines);
     for (size_t i = 0; i < lines.at.n; i++)
-        if (lines.at.at[i].directive[0] != '#') conf_rewrite_line(w, str_slice(lines.at.at[i].text), true);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) conf_rewrite_key(w, keys[i]);
+        if (lines.at.at[i].directive[0] != '#')
+            conf_rewrite_line(w, str_slice(lines.at.at[i].text), true);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        conf_rewrite_key(w, keys[i]);
     e = conf_rewrite_save(w, s->start->config_file, msg);
     sn_lines_free(&lines);
     conf_rewrite_free(w);

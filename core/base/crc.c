@@ -9,7 +9,8 @@ __attribute__((constructor)) static void fill(void)
 {
     for (unsigned i = 0; i < 256; i++) {
         uint64_t c = i;
-        for (int k = 0; k < 8; k++) c = c & 1 ? (c >> 1) ^ 0x95ac9329ac4bc9b5u : c >> 1;
+        for (int k = 0; k < 8; k++)
+            c = c & 1 ? (c >> 1) ^ 0x95ac9329ac4bc9b5u : c >> 1;
         steps[0][i] = c;
     }
     for (unsigned i = 0; i < 256; i++)
@@ -28,7 +29,8 @@ uint64_t crc64(uint64_t crc, const void *data, size_t n)
               steps[4][(crc >> 24) & 0xff] ^ steps[3][(crc >> 32) & 0xff] ^
               steps[2][(crc >> 40) & 0xff] ^ steps[1][(crc >> 48) & 0xff] ^ steps[0][crc >> 56];
     }
-    while (n--) crc = steps[0][(crc ^ *p++) & 0xff] ^ (crc >> 8);
+    while (n--)
+        crc = steps[0][(crc ^ *p++) & 0xff] ^ (crc >> 8);
     return crc;
 }
 
@@ -38,7 +40,8 @@ uint16_t crc16(const void *data, size_t n)
     unsigned crc = 0;
     while (n--) {
         crc ^= (unsigned)*p++ << 8;
-        for (int k = 0; k < 8; k++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+        for (int k = 0; k < 8; k++)
+            crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
     }
     return (uint16_t)crc;
 }

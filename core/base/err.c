@@ -4,11 +4,11 @@
 #include <string.h>
 
 static const char *const names[ERR_COUNT] = {
-    [ERR_NONE] = "none",       [ERR_FORMAT] = "format",   [ERR_SHORT] = "short",
-    [ERR_LIMIT] = "limit",     [ERR_CHECKSUM] = "checksum", [ERR_IO] = "io",
-    [ERR_NOTFOUND] = "notfound", [ERR_EXISTS] = "exists", [ERR_RANGE] = "range",
-    [ERR_SYNTAX] = "syntax",   [ERR_TIMEOUT] = "timeout", [ERR_CLOSED] = "closed",
-    [ERR_REFUSED] = "refused", [ERR_BUSY] = "busy",
+    [ERR_NONE] = "none",         [ERR_FORMAT] = "format",     [ERR_SHORT] = "short",
+    [ERR_LIMIT] = "limit",       [ERR_CHECKSUM] = "checksum", [ERR_IO] = "io",
+    [ERR_NOTFOUND] = "notfound", [ERR_EXISTS] = "exists",     [ERR_RANGE] = "range",
+    [ERR_SYNTAX] = "syntax",     [ERR_TIMEOUT] = "timeout",   [ERR_CLOSED] = "closed",
+    [ERR_REFUSED] = "refused",   [ERR_BUSY] = "busy",
 };
 
 const char *err_name(enum err e) { return (unsigned)e < ERR_COUNT ? names[e] : "unknown"; }

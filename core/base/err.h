@@ -19,8 +19,8 @@ enum err {
     ERR_IO,       /* the system refused */
     ERR_NOTFOUND,
     ERR_EXISTS,
-    ERR_RANGE,   /* a number is outside what is allowed */
-    ERR_SYNTAX,  /* words that do not form what was expected */
+    ERR_RANGE,  /* a number is outside what is allowed */
+    ERR_SYNTAX, /* words that do not form what was expected */
     ERR_TIMEOUT,
     ERR_CLOSED,  /* the other side closed */
     ERR_REFUSED, /* a rule forbids it */
@@ -38,7 +38,8 @@ struct errmsg {
 /* Name of the code in lower case, for logs. */
 const char *err_name(enum err e);
 
-/* Writes the sentence and gives `e` back: `return err_set(msg, ERR_FORMAT, "...")`. `m` may be NULL. */
+/* Writes the sentence and gives `e` back: `return err_set(msg, ERR_FORMAT, "...")`. `m` may be
+ * NULL. */
 enum err err_set(struct errmsg *m, enum err e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

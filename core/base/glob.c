@@ -10,7 +10,7 @@ static unsigned char fold_case(char c, bool nocase)
 static bool in_class(struct slice p, size_t at, unsigned char c, bool nocase, size_t *end)
 {
     bool not = at < p.n && p.p[at] == '^', hit = false;
-    if (not) at++;
+    if (not ) at++;
     for (; at < p.n && p.p[at] != ']'; at++) {
         if (p.p[at] == '\\' && at + 1 < p.n) {
             at++;
@@ -29,7 +29,7 @@ static bool in_class(struct slice p, size_t at, unsigned char c, bool nocase, si
         }
     }
     *end = at < p.n ? at + 1 : at;
-    return hit != not;
+    return hit != not ;
 }
 
 /* One pattern element against one byte; *end is set behind the element. */
@@ -69,7 +69,8 @@ bool glob_match(struct slice p, struct slice t, bool nocase)
             return false;
         }
     }
-    while (i < p.n && p.p[i] == '*') i++;
+    while (i < p.n && p.p[i] == '*')
+        i++;
     return i == p.n;
 }
 

@@ -51,7 +51,8 @@ uint64_t hash_bytes(const void *data, size_t n, const struct hash_key *key)
         return finish(a, b, seed, n);
     }
     size_t left = n;
-    for (; left > 16; left -= 16, p += 16) seed = fold(read8(p) ^ C1, read8(p + 8) ^ seed);
+    for (; left > 16; left -= 16, p += 16)
+        seed = fold(read8(p) ^ C1, read8(p + 8) ^ seed);
     return finish(read8(p + left - 16), read8(p + left - 8), seed, n);
 }
 

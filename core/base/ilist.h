@@ -30,7 +30,7 @@ static inline void ilist_remove(struct ilist *n)
 
 #define ilist_of(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 /* The body may remove the current node. */
-#define ilist_each(l, it, tmp) \
+#define ilist_each(l, it, tmp)                                                                     \
     for (struct ilist *it = (l)->next, *tmp = it->next; it != (l); it = tmp, tmp = it->next)
 
 #endif

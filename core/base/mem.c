@@ -30,7 +30,7 @@ static struct {
     const uint64_t *taken, *given;
 } counters[THREADS_MAX];
 static atomic_int threads;
-static const uint64_t nothing; /* a free slot's counters */
+static const uint64_t nothing;                      /* a free slot's counters */
 static atomic_uint_fast64_t past_taken, past_given; /* of threads that ended */
 
 static void own_counters(const uint64_t **taken, const uint64_t **given)
@@ -45,7 +45,8 @@ void mem_thread_start(void)
     const uint64_t *taken = NULL, *given = NULL;
     own_counters(&taken, &given);
     int n = atomic_load(&threads), slot = 0;
-    while (slot < n && counters[slot].taken != &nothing) slot++;
+    while (slot < n && counters[slot].taken != &nothing)
+        slot++;
     must(slot < THREADS_MAX);
     counters[slot].taken = taken;
     counters[slot].given = given;

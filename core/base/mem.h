@@ -22,7 +22,8 @@ char *mem_strndup(const char *s, size_t n) __attribute__((returns_nonnull));
 size_t mem_used(void);
 /* What the allocator really gave for p (p from mem_alloc and friends). */
 size_t mem_size(const void *p);
-/* Each thread that allocates or frees calls this once at its start; the main thread first of all. */
+/* Each thread that allocates or frees calls this once at its start; the main thread first of all.
+ */
 void mem_thread_start(void);
 /* And this at its end, if it ends before the process: what it counted stays counted. */
 void mem_thread_end(void);

@@ -111,11 +111,18 @@ size_t num_from_i64(char *out, int64_t v)
     return 1 + num_from_u64(out + 1, 0 - (uint64_t)v);
 }
 
+static size_t word(char *out, const char *z)
+{
+    size_t n = strlen(z);
+    memcpy(out, z, n + 1);
+    return n;
+}
+
 size_t num_from_double(char *out, double v)
 {
-    if (isinf(v)) return (size_t)sprintf(out, v > 0 ? "inf" : "-inf");
-    if (isnan(v)) return (size_t)sprintf(out, "nan");
-    if (v == 0) return (size_t)sprintf(out, signbit(v) ? "-0" : "0");
+    if (isinf(v)) return word(out, v > 0 ? "inf" : "-inf");
+    if (isnan(v)) return word(out, "nan");
+    if (v == 0) return word(out, signbit(v) ? "-0" : "0");
     if (v > -1e15 && v < 1e15 && v == (double)(int64_t)v) {
         size_t n = num_from_i64(out, (int64_t)v);
         out[n] = 0;
@@ -130,14 +137,15 @@ size_t num_from_double(char *out, double v)
 
 size_t num_from_ldouble(char *out, long double v)
 {
-    if (isinf(v)) return (size_t)sprintf(out, v > 0 ? "inf" : "-inf");
+    if (isinf(v)) return word(out, v > 0 ? "inf" : "-inf");
     size_t n = (size_t)snprintf(out, NUM_LDOUBLE_MAX, "%.17Lf", v);
     if (memchr(out, '.', n)) {
-        while (out[n - 1] == '0') n--;
+        while (out[n - 1] == '0')
+            n--;
         if (out[n - 1] == '.') n--;
         out[n] = 0;
     }
-    if (n == 2 && out[0] == '-' && out[1] == '0') return (size_t)sprintf(out, "0");
+    if (n == 2 && out[0] == '-' && out[1] == '0') return word(out, "0");
     return n;
 }
 
@@ -146,10 +154,11 @@ bool num_to_bytes(struct slice s, uint64_t *out)
     static const struct {
         const char *unit;
         uint64_t mul;
-    } units[] = { { "", 1 },       { "b", 1 },           { "k", 1000 },       { "kb", 1u << 10 },
+    } units[] = { { "", 1 },        { "b", 1 },         { "k", 1000 },       { "kb", 1u << 10 },
                   { "m", 1000000 }, { "mb", 1u << 20 }, { "g", 1000000000 }, { "gb", 1u << 30 } };
     size_t d = 0;
-    while (d < s.n && s.p[d] >= '0' && s.p[d] <= '9') d++;
+    while (d < s.n && s.p[d] >= '0' && s.p[d] <= '9')
+        d++;
     struct slice unit = slice_of(s.p + d, s.n - d);
     uint64_t v = 0;
     if (d == 0 || d > 20) return false;
@@ -172,7 +181,8 @@ char *num_human_bytes(char *out, size_t cap, uint64_t v)
     static const char units[] = "BKMGTP";
     double d = (double)v;
     size_t u = 0;
-    while (d >= 1024 && u < sizeof(units) - 2) d /= 1024, u++;
+    while (d >= 1024 && u < sizeof(units) - 2)
+        d /= 1024, u++;
     if (u == 0)
         snprintf(out, cap, "%lluB", (unsigned long long)v);
     else

@@ -11,8 +11,8 @@
 
 #include "core/base/str.h"
 
-#define NUM_I64_MAX 21     /* bytes of the longest integer, sign included, no terminator */
-#define NUM_DOUBLE_MAX 40  /* bytes of the longest double as we print it, terminator included */
+#define NUM_I64_MAX 21       /* bytes of the longest integer, sign included, no terminator */
+#define NUM_DOUBLE_MAX 40    /* bytes of the longest double as we print it, terminator included */
 #define NUM_LDOUBLE_MAX 5120 /* a long double without exponent, terminator included */
 
 bool num_to_i64(struct slice s, int64_t *out);

@@ -46,8 +46,10 @@ static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 struct slice slice_trim(struct slice a)
 {
-    while (a.n && is_space(a.p[0])) a.p++, a.n--;
-    while (a.n && is_space(a.p[a.n - 1])) a.n--;
+    while (a.n && is_space(a.p[0]))
+        a.p++, a.n--;
+    while (a.n && is_space(a.p[a.n - 1]))
+        a.n--;
     return a;
 }
 
@@ -60,10 +62,7 @@ char *slice_cstr(struct slice a, char *buf, size_t cap)
     return buf;
 }
 
-struct str str_new(struct slice s)
-{
-    return (struct str){ mem_strndup(s.n ? s.p : "", s.n), s.n };
-}
+struct str str_new(struct slice s) { return (struct str){ mem_strndup(s.n ? s.p : "", s.n), s.n }; }
 
 struct str str_z(const char *z) { return str_new(slice_z(z)); }
 

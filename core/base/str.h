@@ -26,10 +26,7 @@ struct str {
 #define SLICE_ARG(s) (int)(s).n, (s).p
 
 static inline struct slice slice_of(const char *p, size_t n) { return (struct slice){ p, n }; }
-static inline struct slice slice_z(const char *z)
-{
-    return (struct slice){ z, z ? strlen(z) : 0 };
-}
+static inline struct slice slice_z(const char *z) { return (struct slice){ z, z ? strlen(z) : 0 }; }
 static inline bool slice_eq(struct slice a, struct slice b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

@@ -8,8 +8,8 @@
 #define SLOTS 7
 #define CHAINED 1u
 #define BITS_MAX 40
-#define FILL_MAX 6       /* entries a bucket before growing: about a quarter of them overflow then */
-#define HELD_FILL_MAX 24 /* the same while moving memory is to be avoided */
+#define FILL_MAX 6 /* entries a bucket before growing: about a quarter of them overflow then */
+#define HELD_FILL_MAX 24  /* the same while moving memory is to be avoided */
 #define STEP_EMPTY_MAX 16 /* empty buckets that count as one when moving */
 #define RANDOM_TRIES 200  /* even draws before the uneven one */
 #define RANDOM_CHAIN 16   /* chains are hardly ever longer; what is beyond is drawn less often */
@@ -23,7 +23,7 @@ struct table_bucket {
 };
 _Static_assert(sizeof(struct table_bucket) == 64, "a bucket is a cache line");
 
-#define EACH_BYTE(b) ((uint64_t)(b) * 0x0101010101010101u)
+#define EACH_BYTE(b) ((uint64_t)(b)*0x0101010101010101u)
 
 static inline uint8_t tag_of(uint64_t hash)
 {
@@ -107,7 +107,8 @@ size_t table_slots(const struct table *t) { return (buckets(t, 0) + buckets(t, 1
 
 size_t table_mem(const struct table *t)
 {
-    return (buckets(t, 0) + buckets(t, 1) + t->children[0] + t->children[1]) * sizeof(struct table_bucket);
+    return (buckets(t, 0) + buckets(t, 1) + t->children[0] + t->children[1]) *
+           sizeof(struct table_bucket);
 }
 
 /* --- find --------------------------------------------------------------------------------- */
@@ -128,8 +129,8 @@ static inline struct table_bucket *head_of(const struct table *t, int half, uint
 }
 
 /* `key` NULL: look for the pointer `entry` itself. */
-static inline bool locate(const struct table *t, uint64_t hash, const void *key,
-                          const void *entry, struct place *out)
+static inline bool locate(const struct table *t, uint64_t hash, const void *key, const void *entry,
+                          struct place *out)
 {
     uint8_t tag = tag_of(hash);
     for (int half = 0; half < 2; half++) {
@@ -182,7 +183,8 @@ void table_prefetch_entry(const struct table *t, uint64_t hash)
         if (!b) continue;
         uint64_t m = matches(b, tag);
         if (!m && (b->meta & CHAINED)) __builtin_prefetch(b->slot[SLOTS - 1]);
-        for (; m; m &= m - 1) __builtin_prefetch(b->slot[match_slot(m)]);
+        for (; m; m &= m - 1)
+            __builtin_prefetch(b->slot[match_slot(m)]);
     }
 }
 
@@ -213,7 +215,8 @@ static void put(struct table *t, int half, uint64_t hash, void *entry)
 static uint8_t bits_for(size_t n, size_t fill)
 {
     uint8_t bits = 0;
-    while (((size_t)fill << bits) < n && bits < BITS_MAX) bits++;
+    while (((size_t)fill << bits) < n && bits < BITS_MAX)
+        bits++;
     return bits;
 }
 
@@ -342,7 +345,8 @@ static void close_hole(struct table *t, const struct place *p)
     }
     if (last != p->bucket && !bucket_empty(last)) {
         int s = SLOTS - 1;
-        while (!last->tag[s]) s--;
+        while (!last->tag[s])
+            s--;
         p->bucket->tag[p->slot] = last->tag[s];
         p->bucket->slot[p->slot] = last->slot[s];
         last->tag[s] = 0;

@@ -34,15 +34,15 @@ struct table_bucket;
 
 struct table {
     const struct table_type *type;
-    const void *app; /* the user's, for the hash function: usually a struct hash_key */
+    const void *app;            /* the user's, for the hash function: usually a struct hash_key */
     struct table_bucket *at[2]; /* [1] is the target while moving, else NULL */
     size_t used[2];
     size_t children[2]; /* overflow buckets */
-    size_t moved;    /* buckets of at[0] below this number are empty and done with */
-    uint32_t paused; /* > 0: nothing moves (iterators, walks) */
-    uint8_t bits[2];  /* log2 of the number of buckets; meaningless when at[] is NULL */
-    bool reserved;    /* room was asked for and has not been filled: do not shrink */
-    bool hold;        /* resize only when badly overfull: a forked child shares our pages */
+    size_t moved;       /* buckets of at[0] below this number are empty and done with */
+    uint32_t paused;    /* > 0: nothing moves (iterators, walks) */
+    uint8_t bits[2];    /* log2 of the number of buckets; meaningless when at[] is NULL */
+    bool reserved;      /* room was asked for and has not been filled: do not shrink */
+    bool hold;          /* resize only when badly overfull: a forked child shares our pages */
 };
 
 void table_init(struct table *t, const struct table_type *type, const void *app);

@@ -1,5 +1,5 @@
-/* Deadlines of keys. In the stream every deadline is absolute (PEXPIREAT); one that has passed already
- * goes as DEL or UNLINK. */
+/* Deadlines of keys. In the stream every deadline is absolute (PEXPIREAT); one that has passed
+ * already goes as DEL or UNLINK. */
 #include "server/cmd/families.h"
 #include "server/cmd/keyed.h"
 
@@ -10,7 +10,9 @@ static bool take_options(struct call *c, unsigned *flags)
     static const struct {
         const char *word;
         unsigned flag;
-    } words[] = { { "NX", EXPIRE_NX }, { "XX", EXPIRE_XX }, { "GT", EXPIRE_GT }, { "LT", EXPIRE_LT } };
+    } words[] = {
+        { "NX", EXPIRE_NX }, { "XX", EXPIRE_XX }, { "GT", EXPIRE_GT }, { "LT", EXPIRE_LT }
+    };
     *flags = 0;
     for (int i = 3; i < c->argc; i++) {
         unsigned flag = 0;
@@ -50,7 +52,8 @@ static void stream_deadline(struct call *c, int64_t deadline)
     struct slice words[7] = { SLICE("PEXPIREAT"), c->argv[1],
                               slice_of(digits, num_from_i64(digits, deadline)) };
     int n = 3;
-    for (int i = 3; i < c->argc && n < 7; i++) words[n++] = c->argv[i];
+    for (int i = 3; i < c->argc && n < 7; i++)
+        words[n++] = c->argv[i];
     call_replace(c, n, words);
 }
 
@@ -124,14 +127,20 @@ static void cmd_persist(struct call *c)
     reply_int(c, 1);
 }
 
-#define SETS(nm, fn, since_, arg, sum)                                                         \
-    { nm, fn, .arity = -3, .flags = CMD_WRITE | CMD_FAST, .acl = ACL_KEYSPACE,                 \
-      .keys = { KEYS(1, 1, 1, KEY_RW | KEY_UPDATE) }, .since = since_, .group = "generic",     \
-      .complexity = "O(1)", .summary = sum, .syntax = "key:key " arg " [NX|XX|GT|LT]" }
-#define TELLS(nm, fn, since_, sum)                                                             \
-    { nm, fn, .arity = 2, .flags = CMD_READONLY | CMD_FAST, .acl = ACL_KEYSPACE,               \
-      .keys = { KEYS(1, 1, 1, KEY_RO | KEY_ACCESS) }, .since = since_, .group = "generic",     \
-      .complexity = "O(1)", .summary = sum, .syntax = "key:key", .hints = ttl_hints }
+#define SETS(nm, fn, since_, arg, sum)                                                             \
+    {                                                                                              \
+        nm, fn, .arity = -3, .flags = CMD_WRITE | CMD_FAST, .acl = ACL_KEYSPACE,                   \
+                .keys = { KEYS(1, 1, 1, KEY_RW | KEY_UPDATE) }, .since = since_,                   \
+                .group = "generic", .complexity = "O(1)", .summary = sum,                          \
+                .syntax = "key:key " arg " [NX|XX|GT|LT]"                                          \
+    }
+#define TELLS(nm, fn, since_, sum)                                                                 \
+    {                                                                                              \
+        nm, fn, .arity = 2, .flags = CMD_READONLY | CMD_FAST, .acl = ACL_KEYSPACE,                 \
+                .keys = { KEYS(1, 1, 1, KEY_RO | KEY_ACCESS) }, .since = since_,                   \
+                .group = "generic", .complexity = "O(1)", .summary = sum, .syntax = "key:key",     \
+                .hints = ttl_hints                                                                 \
+    }
 
 static const char *const ttl_hints[] = { "nondeterministic_output", NULL };
 
@@ -147,7 +156,8 @@ const struct command cmds_expire[] = {
          "Sets a key's time to live in milliseconds."),
     SETS("PEXPIREAT", cmd_pexpireat, "2.6.0", "unix-time-milliseconds:unix-time",
          "Sets a key's deadline as a Unix time in milliseconds."),
-    TELLS("PEXPIRETIME", cmd_pexpiretime, "7.0.0", "Gives a key's deadline as a Unix time in milliseconds."),
+    TELLS("PEXPIRETIME", cmd_pexpiretime, "7.0.0",
+          "Gives a key's deadline as a Unix time in milliseconds."),
     TELLS("PTTL", cmd_pttl, "2.6.0", "Gives a key's remaining time to live in milliseconds."),
     TELLS("TTL", cmd_ttl, "1.0.0", "Gives a key's remaining time to live in seconds."),
     COMMANDS_END,

@@ -1,11 +1,12 @@
-/* families: the command tables that the data server registers, each beside its functions. Layer server. */
+/* families: the command tables that the data server registers, each beside its functions. Layer
+ * server. */
 #ifndef SERVER_CMD_FAMILIES_H
 #define SERVER_CMD_FAMILIES_H
 
 #include "core/front/command.h"
 
-extern const struct command cmds_string[], cmds_lcs[];                       /* strings */
+extern const struct command cmds_string[], cmds_lcs[];                             /* strings */
 extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[]; /* any key */
-extern const struct command cmds_expire[];                                   /* deadlines */
+extern const struct command cmds_expire[];                                         /* deadlines */
 
 #endif

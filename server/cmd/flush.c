@@ -29,15 +29,18 @@ static void flush(struct call *c, int db)
 static void cmd_flushdb(struct call *c) { flush(c, c->client->db); }
 static void cmd_flushall(struct call *c) { flush(c, -1); }
 
-static const char *const flush_hints[] = { "request_policy:all_shards", "response_policy:all_succeeded",
-                                           NULL };
+static const char *const flush_hints[] = { "request_policy:all_shards",
+                                           "response_policy:all_succeeded", NULL };
 
 const struct command cmds_flush[] = {
-    { "FLUSHALL", cmd_flushall, .arity = -1, .flags = CMD_WRITE, .acl = ACL_KEYSPACE | ACL_DANGEROUS,
-      .since = "1.0.0", .group = "server", .complexity = "O(N), N: keys in all databases",
-      .summary = "Removes all keys of all databases.", .syntax = "[ASYNC|SYNC]", .hints = flush_hints },
+    { "FLUSHALL", cmd_flushall, .arity = -1, .flags = CMD_WRITE,
+      .acl = ACL_KEYSPACE | ACL_DANGEROUS, .since = "1.0.0", .group = "server",
+      .complexity = "O(N), N: keys in all databases",
+      .summary = "Removes all keys of all databases.", .syntax = "[ASYNC|SYNC]",
+      .hints = flush_hints },
     { "FLUSHDB", cmd_flushdb, .arity = -1, .flags = CMD_WRITE, .acl = ACL_KEYSPACE | ACL_DANGEROUS,
       .since = "1.0.0", .group = "server", .complexity = "O(N), N: keys in the database",
-      .summary = "Removes all keys of the database.", .syntax = "[ASYNC|SYNC]", .hints = flush_hints },
+      .summary = "Removes all keys of the database.", .syntax = "[ASYNC|SYNC]",
+      .hints = flush_hints },
     COMMANDS_END,
 };

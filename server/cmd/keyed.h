@@ -13,10 +13,7 @@
 #include "server/notify.h"
 #include "server/server.h"
 
-static inline struct ks_db *db_of(const struct call *c)
-{
-    return &ks_of(c)->dbs[c->client->db];
-}
+static inline struct ks_db *db_of(const struct call *c) { return &ks_of(c)->dbs[c->client->db]; }
 
 /* CLIENT NO-TOUCH leaves access clocks alone. */
 static inline unsigned lookup_flags(const struct call *c)
@@ -24,8 +21,8 @@ static inline unsigned lookup_flags(const struct call *c)
     return c->client->flags & CLIENT_NO_TOUCH ? KS_NO_TOUCH : 0;
 }
 
-/* Look-ups for a value of one type. A missing key is fine (v->e == NULL); another type gets WRONGTYPE
- * and false. */
+/* Look-ups for a value of one type. A missing key is fine (v->e == NULL); another type gets
+ * WRONGTYPE and false. */
 static inline bool keyed_read(struct call *c, int at, enum value_type type, struct value *v)
 {
     if (!ks_read(db_of(c), c->argv[at], lookup_flags(c), v)) return true;
@@ -53,10 +50,11 @@ static inline struct slice del_word(bool lazily) { return lazily ? SLICE("UNLINK
 
 /* ---- deadlines given as arguments (server/cmd/deadline.c) ---- */
 enum deadline_unit { IN_SECONDS, IN_MS, AT_SECONDS, AT_MS };
-/* Argument `at` as an absolute deadline in ms. Replies "invalid expire time in '...' command" or "not
- * an integer" and gives false. `positive`: zero and less are refused (SET, GETEX). */
+/* Argument `at` as an absolute deadline in ms. Replies "invalid expire time in '...' command" or
+ * "not an integer" and gives false. `positive`: zero and less are refused (SET, GETEX). */
 bool deadline_arg(struct call *c, int at, enum deadline_unit unit, bool positive, int64_t *out);
-/* True when a key with that deadline is gone at once: never while a master's stream or a file is applied. */
+/* True when a key with that deadline is gone at once: never while a master's stream or a file is
+ * applied. */
 bool deadline_is_past(const struct call *c, int64_t deadline);
 
 #endif

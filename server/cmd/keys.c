@@ -19,10 +19,7 @@ static void remove_all(struct call *c, bool lazily)
     reply_int(c, n);
 }
 
-static void cmd_del(struct call *c)
-{
-    remove_all(c, server_of(c)->config->lazyfree_lazy_user_del);
-}
+static void cmd_del(struct call *c) { remove_all(c, server_of(c)->config->lazyfree_lazy_user_del); }
 
 static void cmd_unlink(struct call *c) { remove_all(c, true); }
 
@@ -234,19 +231,23 @@ const struct command cmds_keys[] = {
       GROUP, .since = "1.0.0", .complexity = "O(1)", .summary = "Gives the name of a random key.",
       .syntax = "" },
     { "RENAME", cmd_rename, .arity = 3, .flags = CMD_WRITE, GROUP, .since = "1.0.0",
-      .keys = { KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEYS(2, 2, 1, KEY_OW | KEY_UPDATE) },
+      .keys = { KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_DELETE),
+                KEYS(2, 2, 1, KEY_OW | KEY_UPDATE) },
       .complexity = "O(1)", .summary = "Gives a key another name, replacing what has it.",
       .syntax = "key:key newkey:key" },
     { "RENAMENX", cmd_renamenx, .arity = 3, .flags = CMD_WRITE | CMD_FAST, GROUP, .since = "1.0.0",
-      .keys = { KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEYS(2, 2, 1, KEY_OW | KEY_INSERT) },
+      .keys = { KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_DELETE),
+                KEYS(2, 2, 1, KEY_OW | KEY_INSERT) },
       .complexity = "O(1)", .summary = "Gives a key another name if that is free.",
       .syntax = "key:key newkey:key" },
     { "SELECT", cmd_select, .arity = 2, .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
       .group = "connection", .acl = ACL_CONNECTION, .since = "1.0.0", .complexity = "O(1)",
       .summary = "Chooses the connection's database.", .syntax = "index:integer" },
     { "SWAPDB", cmd_swapdb, .arity = 3, .flags = CMD_WRITE | CMD_FAST, .group = "server",
-      .acl = ACL_KEYSPACE | ACL_DANGEROUS, .since = "4.0.0", .complexity = "O(N), N: clients that watch or block on keys of both",
-      .summary = "Exchanges the contents of two databases.", .syntax = "index1:integer index2:integer" },
+      .acl = ACL_KEYSPACE | ACL_DANGEROUS, .since = "4.0.0",
+      .complexity = "O(N), N: clients that watch or block on keys of both",
+      .summary = "Exchanges the contents of two databases.",
+      .syntax = "index1:integer index2:integer" },
     { "TOUCH", cmd_touch, .arity = -2, .flags = CMD_READONLY | CMD_FAST, GROUP, .since = "3.2.1",
       .keys = { KEYS(1, -1, 1, KEY_RO) }, .complexity = "O(N), N: keys",
       .summary = "Counts which keys exist and marks them as used now.", .syntax = "key:key..." },

@@ -8,7 +8,10 @@ struct lcs {
     uint32_t *len; /* (a.n + 1) x (b.n + 1): length for the prefixes of i and j bytes */
 };
 
-static uint32_t *cell(const struct lcs *l, size_t i, size_t j) { return &l->len[i * (l->b.n + 1) + j]; }
+static uint32_t *cell(const struct lcs *l, size_t i, size_t j)
+{
+    return &l->len[i * (l->b.n + 1) + j];
+}
 
 static void fill(struct lcs *l)
 {
@@ -170,6 +173,7 @@ const struct command cmds_lcs[] = {
       .keys = { KEYS(1, 2, 1, KEY_RO | KEY_ACCESS) }, .since = "7.0.0", .group = "string",
       .complexity = "O(N*M), N and M: lengths of the strings",
       .summary = "Finds the longest common subsequence of two strings.",
-      .syntax = "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]" },
+      .syntax =
+          "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]" },
     COMMANDS_END,
 };

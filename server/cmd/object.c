@@ -2,8 +2,9 @@
 #include "server/cmd/families.h"
 #include "server/cmd/keyed.h"
 
-#define POLICY_NOTE                                                                              \
-    " Please note that when switching between policies at runtime LRU and LFU data will take some " \
+#define POLICY_NOTE                                                                                \
+    " Please note that when switching between policies at runtime LRU and LFU data will take "     \
+    "some "                                                                                        \
     "time to adjust."
 
 /* A missing key is answered with null. */
@@ -31,7 +32,8 @@ static void cmd_idletime(struct call *c)
     struct value v;
     if (!find(c, &v)) return;
     if (ks_of(c)->access.lfu)
-        reply_error(c, "-ERR An LFU maxmemory policy is selected, idle time not tracked." POLICY_NOTE);
+        reply_error(c,
+                    "-ERR An LFU maxmemory policy is selected, idle time not tracked." POLICY_NOTE);
     else
         reply_int(c, ks_idle_seconds(ks_of(c), v.e));
 }
@@ -41,8 +43,8 @@ static void cmd_freq(struct call *c)
     struct value v;
     if (!find(c, &v)) return;
     if (!ks_of(c)->access.lfu)
-        reply_error(c,
-                    "-ERR An LFU maxmemory policy is not selected, access frequency not tracked." POLICY_NOTE);
+        reply_error(c, "-ERR An LFU maxmemory policy is not selected, access frequency not "
+                       "tracked." POLICY_NOTE);
     else
         reply_int(c, ks_frequency(ks_of(c), v.e));
 }
@@ -64,9 +66,11 @@ static void cmd_help(struct call *c)
 }
 
 #define SUB(nm, fn, since_, sum)                                                                   \
-    { nm, fn, .arity = 3, .flags = CMD_READONLY, .acl = ACL_KEYSPACE, .keys = { KEYS(2, 2, 1, KEY_RO) }, \
-      .since = since_, .group = "generic", .complexity = "O(1)", .summary = sum, .syntax = "key:key", \
-      .hints = hints }
+    {                                                                                              \
+        nm, fn, .arity = 3, .flags = CMD_READONLY, .acl = ACL_KEYSPACE,                            \
+                .keys = { KEYS(2, 2, 1, KEY_RO) }, .since = since_, .group = "generic",            \
+                .complexity = "O(1)", .summary = sum, .syntax = "key:key", .hints = hints          \
+    }
 static const char *const hints[] = { "nondeterministic_output", NULL };
 
 static const struct command subs[] = {
@@ -75,8 +79,8 @@ static const struct command subs[] = {
     SUB("IDLETIME", cmd_idletime, "2.2.3", "Gives the seconds since a key was last used."),
     SUB("REFCOUNT", cmd_refcount, "2.2.3", "Gives the number of references to a value."),
     { "HELP", cmd_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .acl = ACL_KEYSPACE,
-      .since = "6.2.0", .group = "generic", .complexity = "O(1)", .summary = "Lists the sub-commands.",
-      .syntax = "" },
+      .since = "6.2.0", .group = "generic", .complexity = "O(1)",
+      .summary = "Lists the sub-commands.", .syntax = "" },
     COMMANDS_END,
 };
 

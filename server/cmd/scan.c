@@ -44,7 +44,8 @@ static void collect(void *app, struct slice key)
     o->n++;
 }
 
-/* The next cursor stands before the keys but is known only after them: the keys are collected aside. */
+/* The next cursor stands before the keys but is known only after them: the keys are collected
+ * aside. */
 static void cmd_scan(struct call *c)
 {
     struct scan_options o = { .type = -1 };

@@ -83,7 +83,9 @@ struct set_options {
 static const struct {
     const char *word;
     enum deadline_unit unit;
-} deadline_words[] = { { "EX", IN_SECONDS }, { "PX", IN_MS }, { "EXAT", AT_SECONDS }, { "PXAT", AT_MS } };
+} deadline_words[] = {
+    { "EX", IN_SECONDS }, { "PX", IN_MS }, { "EXAT", AT_SECONDS }, { "PXAT", AT_MS }
+};
 
 /* One option word at argument *i; false when it is none that fits. */
 static bool take_option(const struct call *c, int *i, unsigned allowed, struct set_options *o)
@@ -104,7 +106,8 @@ static bool take_option(const struct call *c, int *i, unsigned allowed, struct s
     }
     for (size_t k = 0; k < sizeof(deadline_words) / sizeof(deadline_words[0]); k++) {
         if (!arg_is(c, *i, deadline_words[k].word)) continue;
-        if ((o->flags & (SET_KEEPTTL | SET_PERSIST | SET_DEADLINE)) || *i + 1 >= c->argc) return false;
+        if ((o->flags & (SET_KEEPTTL | SET_PERSIST | SET_DEADLINE)) || *i + 1 >= c->argc)
+            return false;
         o->flags |= SET_DEADLINE;
         o->unit = deadline_words[k].unit;
         o->deadline_at = ++*i;
@@ -121,7 +124,8 @@ static bool take_options(struct call *c, int from, unsigned allowed, struct set_
             reply_syntax_error(c);
             return false;
         }
-    if (o->flags & SET_DEADLINE) return deadline_arg(c, o->deadline_at, o->unit, true, &o->deadline);
+    if (o->flags & SET_DEADLINE)
+        return deadline_arg(c, o->deadline_at, o->unit, true, &o->deadline);
     if (o->flags & SET_KEEPTTL) o->deadline = KS_KEEP_DEADLINE;
     return true;
 }
@@ -414,18 +418,21 @@ static void cmd_incrbyfloat(struct call *c)
     reply_bulk(c, sum);
 }
 
-#define ROW(nm, fn, ar, fl, since_, cx, sum, syn, ...)                                            \
-    { nm, fn, .arity = ar, .flags = fl, .acl = ACL_STRING, .keys = { __VA_ARGS__ }, .since = since_, \
-      .group = "string", .complexity = cx, .summary = sum, .syntax = syn }
+#define ROW(nm, fn, ar, fl, since_, cx, sum, syn, ...)                                             \
+    {                                                                                              \
+        nm, fn, .arity = ar, .flags = fl, .acl = ACL_STRING, .keys = { __VA_ARGS__ },              \
+                .since = since_, .group = "string", .complexity = cx, .summary = sum,              \
+                .syntax = syn                                                                      \
+    }
 
 #define WRITES (CMD_WRITE | CMD_DENYOOM)
 #define ONE_RW KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE)
 #define ONE_RO KEYS(1, 1, 1, KEY_RO | KEY_ACCESS)
-#define SET_SYNTAX                                                                             \
-    "key:key value:string [NX|XX] [GET] [EX seconds:integer|PX milliseconds:integer|EXAT "     \
+#define SET_SYNTAX                                                                                 \
+    "key:key value:string [NX|XX] [GET] [EX seconds:integer|PX milliseconds:integer|EXAT "         \
     "unix-time-seconds:unix-time|PXAT unix-time-milliseconds:unix-time|KEEPTTL]"
-#define GETEX_SYNTAX                                                                            \
-    "key:key [EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|PXAT " \
+#define GETEX_SYNTAX                                                                               \
+    "key:key [EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|PXAT "   \
     "unix-time-milliseconds:unix-time|PERSIST]"
 
 const struct command cmds_string[] = {
@@ -469,8 +476,9 @@ const struct command cmds_string[] = {
     ROW("SETEX", cmd_setex, 4, WRITES, "2.0.0", "O(1)",
         "Sets a key and its time to live in seconds.", "key:key seconds:integer value:string",
         KEYS(1, 1, 1, KEY_OW | KEY_UPDATE)),
-    ROW("SETNX", cmd_setnx, 3, WRITES | CMD_FAST, "1.0.0", "O(1)", "Sets a key if it does not exist.",
-        "key:key value:string", KEYS(1, 1, 1, KEY_OW | KEY_INSERT)),
+    ROW("SETNX", cmd_setnx, 3, WRITES | CMD_FAST, "1.0.0", "O(1)",
+        "Sets a key if it does not exist.", "key:key value:string",
+        KEYS(1, 1, 1, KEY_OW | KEY_INSERT)),
     ROW("SETRANGE", cmd_setrange, 4, WRITES, "2.2.0", "O(1) beside the copying of the bytes",
         "Overwrites a part of a string, growing it with zero bytes where needed.",
         "key:key offset:integer value:string", KEYS(1, 1, 1, KEY_RW | KEY_UPDATE)),

@@ -68,11 +68,20 @@ START_TEST(globs)
     static const struct {
         const char *p, *t;
         bool hit;
-    } rows[] = { { "*", "", true },        { "h?llo", "hello", true },  { "h[ae]llo", "hallo", true },
-                 { "h[^e]llo", "hello", false }, { "a*b*c", "aXbYbZc", true }, { "a*b", "aXc", false },
-                 { "\\*", "*", true },     { "\\*", "a", false },       { "[a-c]x", "bx", true },
-                 { "[c-a]x", "bx", true }, { "**", "abc", true },       { "", "", true },
-                 { "", "a", false },       { "[-+]sdown", "+sdown", true } };
+    } rows[] = { { "*", "", true },
+                 { "h?llo", "hello", true },
+                 { "h[ae]llo", "hallo", true },
+                 { "h[^e]llo", "hello", false },
+                 { "a*b*c", "aXbYbZc", true },
+                 { "a*b", "aXc", false },
+                 { "\\*", "*", true },
+                 { "\\*", "a", false },
+                 { "[a-c]x", "bx", true },
+                 { "[c-a]x", "bx", true },
+                 { "**", "abc", true },
+                 { "", "", true },
+                 { "", "a", false },
+                 { "[-+]sdown", "+sdown", true } };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         ck_assert_msg(glob_match(slice_z(rows[i].p), slice_z(rows[i].t), false) == rows[i].hit,
                       "%s against %s", rows[i].p, rows[i].t);
@@ -94,8 +103,8 @@ START_TEST(buffers_slide_and_shrink)
 }
 END_TEST
 
-static const struct unit_case cases[] = { UNIT(integers_are_strict), UNIT(integers_print),
-                                          UNIT(doubles_round_trip),  UNIT(memory_units),
-                                          UNIT(crc_check_value),     UNIT(globs),
+static const struct unit_case cases[] = { UNIT(integers_are_strict),     UNIT(integers_print),
+                                          UNIT(doubles_round_trip),      UNIT(memory_units),
+                                          UNIT(crc_check_value),         UNIT(globs),
                                           UNIT(buffers_slide_and_shrink) };
 UNIT_MAIN("base", cases)
