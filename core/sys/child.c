@@ -43,6 +43,9 @@ int child_fork(struct child *c, int (*body)(void *arg, int report_fd), void *arg
     }
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     pid_t parent = getpid();
+    sigset_t all, old;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &old); /* until the child has reset its handlers */
     int64_t begin_us = clock_mono_us();
     pid_t pid = fork();
     if (pid == 0) {
@@ -50,6 +53,8 @@ int child_fork(struct child *c, int (*body)(void *arg, int report_fd), void *arg
         run_child(parent, body, arg, ends[1]);
     }
     int code = errno;
+    int64_t fork_us = clock_mono_us() - begin_us;
+    sigprocmask(SIG_SETMASK, &old, NULL);
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
@@ -57,7 +62,7 @@ int child_fork(struct child *c, int (*body)(void *arg, int report_fd), void *arg
         errno = code;
         return -1;
     }
-    *c = (struct child){ pid, ends[0], clock_mono_us() - begin_us };
+    *c = (struct child){ pid, ends[0], fork_us };
     return 0;
 }
 
