@@ -1,7 +1,7 @@
 /* actions: the ordered list of what a step of the Sentinel core wants done.
  *
  * The driver performs them one by one, in order, and then resets the list. Texts and argument
- * arrays live in the list's own memory until the reset ("events lend, actions own"). Order is the
+ * arrays (zero-terminated, for libc) live in the list until the reset ("actions own"). Order is the
  * contract: PERSIST comes before all that depends on it, and a list has at most one PERSIST, since
  * the text to save (sn_state_write) is made from the state after the step.
  *

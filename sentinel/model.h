@@ -27,6 +27,8 @@
 #define SN_ID_LEN 40            /* hexadecimal characters of a run id */
 #define SN_HOST_MAX 256         /* a host name with its zero */
 #define SN_IP_MAX 48            /* an IPv6 address with its zero */
+#define SN_NAME_MAX 255         /* of a group */
+#define SN_MS_MAX ((int64_t)1 << 48) /* of any period: sums of periods stay far from the end */
 #define SN_INSTANCES_MAX 1024   /* replicas, and peers, of a group: what a peer may make us keep */
 
 #define SN_CHANNEL "__sentinel__:hello"
@@ -79,6 +81,7 @@ struct sn_link {
     VEC(struct sn_instance *) users; /* by id */
     struct sn_conn_state conn[SN_CONNS];
     char local_ip[SN_IP_MAX]; /* our end of the cmd connection */
+    int64_t resolved_at;      /* last answer of the resolver */
     bool ping_flying;         /* a PING was sent on this very connection and not answered */
     bool auth_failed;         /* the last AUTH was refused */
     int64_t act_ping;         /* since when we wait for an acceptable reply, or SN_NEVER */
@@ -161,11 +164,12 @@ struct sn_failover {
     int64_t state_since;
     int64_t started;           /* start of the last attempt of anyone that we know of; SN_NEVER */
     int64_t not_before;        /* we do not stand before this; SN_NEVER: free */
+    int64_t stand_at;          /* o_down plus our turn among the peers; SN_NEVER */
     int64_t give_up;           /* end of the election we stand in */
     uint64_t epoch;
     bool forced;
-    bool noop_sent;            /* SLAVEOF NO ONE is on its way */
     unsigned lost;             /* elections lost in a row */
+    bool retry_if_fit;         /* aborted for want of a replica: a fit one ends the long wait */
     bool delay_logged;
     int64_t info_asked;        /* since when we wait for the candidates' fresh INFO */
     struct sn_instance *promoted;
@@ -180,13 +184,15 @@ struct sn_group {
     struct sn_failover fo;
     bool o_down;
     int64_t o_down_since;
-    uint32_t addr_gen;     /* counts address switches: replies about an older address are void */
+    uint32_t addr_gen;     /* counts address switches and S_DOWN periods of the master: answers
+                              to what was asked before are void */
     int64_t switched_at;   /* last address switch or start */
     bool confirmed;        /* the present master reported role:master since then */
     bool hello_now;        /* tell everyone at the next chance */
     int64_t due;           /* next deadline of this group */
     size_t heap_pos;
     bool touched;          /* to be looked at before this step ends */
+    uint64_t voted_step;   /* the step in which the vote of leader_epoch was given */
 };
 
 /* Own identity and options that the file keeps. */
@@ -211,9 +217,12 @@ struct sn_core {
     VEC(struct sn_group *) groups; /* by name */
     VEC(struct sn_group *) heap;   /* binary heap by due */
     VEC(struct sn_link *) links;   /* by id */
+    VEC(struct sn_group *) dirty;  /* touched in this step */
     struct rng rng;
     uint32_t next_id;
     int64_t now;
+    int64_t promised; /* sn_deadline() of the step before */
+    uint64_t step;
     bool booted, myid_given;
     bool tilt;
     int64_t tilt_since;

@@ -1,0 +1,169 @@
+#include "sentinel/hello.h"
+
+#include <stdio.h>
+
+#include "core/base/num.h"
+#include "sentinel/addr.h"
+#include "sentinel/core.h"
+#include "sentinel/group.h"
+#include "sentinel/reconf.h"
+#include "sentinel/send.h"
+#include "sentinel/view.h"
+#include "sentinel/vote.h"
+
+#define FIELDS 8
+#define TEXT_MAX 2048 /* three host or group names, an id, numbers */
+
+bool sn_hello_parse(struct slice text, struct sn_hello *out)
+{
+    struct slice f[FIELDS];
+    size_t n = 0, from = 0;
+    for (;;) {
+        ptrdiff_t comma = slice_find(text, ',', from);
+        size_t end = comma < 0 ? text.n : (size_t)comma;
+        if (n == FIELDS) return false;
+        f[n++] = slice_of(text.p + from, end - from);
+        if (comma < 0) break;
+        from = end + 1;
+    }
+    if (n != FIELDS) return false;
+    *out = (struct sn_hello){ .host = f[0], .runid = f[2], .name = f[4], .master_host = f[5] };
+    return num_to_i64(f[1], &out->port) && num_to_u64(f[3], &out->current_epoch) &&
+           num_to_i64(f[6], &out->master_port) && num_to_u64(f[7], &out->config_epoch) &&
+           out->port > 0 && out->port <= 65535 && out->master_port > 0 &&
+           out->master_port <= 65535 && out->host.n > 0 && out->host.n < SN_HOST_MAX &&
+           out->master_host.n > 0 && out->master_host.n < SN_HOST_MAX &&
+           out->runid.n == SN_ID_LEN && out->current_epoch <= INT64_MAX &&
+           out->config_epoch <= INT64_MAX;
+}
+
+void sn_hello_send(struct sn_instance *inst)
+{
+    struct sn_group *g = inst->group;
+    const struct sn_core *core = g->core;
+    const struct sn_addr *master = sn_current_addr(g);
+    const char *own = sn_hello_ip(core, inst);
+    char text[TEXT_MAX];
+    if (!own[0]) return;
+    int n = snprintf(text, sizeof(text), "%s,%d,%s,%llu,%s,%s,%d,%llu", own, sn_hello_port(core),
+                     core->saved.myid, (unsigned long long)core->saved.current_epoch,
+                     g->saved.name, sn_announced_host(core, master), master->port,
+                     (unsigned long long)g->saved.config_epoch);
+    if (n < 0 || (size_t)n >= sizeof(text)) return;
+    if (!sn_send(inst, SN_CMD, SN_TAG_HELLO, SN_WORDS("PUBLISH", SN_CHANNEL, text))) return;
+    inst->hello_sent = core->now;
+    inst->hello_flying = true;
+}
+
+/* ---- learning who is there ---- */
+
+/* Another run id lives at that address: whoever we knew there is gone, in every group. */
+static void drop_runid(struct sn_core *core, const char *runid)
+{
+    for (size_t i = 0; i < core->groups.n; i++) {
+        struct sn_instance *p = sn_peer_find(core->groups.at[i], runid);
+        if (p) sn_instance_drop(p);
+    }
+}
+
+static void evict_other_at(struct sn_group *g, const struct sn_addr *addr)
+{
+    for (size_t i = 0; i < g->peers.n; i++) {
+        struct sn_instance *p = g->peers.at[i];
+        char runid[SN_ID_LEN + 1];
+        if (!sn_addr_same(&p->addr, addr)) continue;
+        sn_emit(g->core, SN_EVT_SENTINEL_INVALID, p, NULL);
+        text_copy(runid, sizeof(runid), p->runid);
+        drop_runid(g->core, runid);
+        return;
+    }
+}
+
+/* The peer moved: the same entry in the other groups gets the new address too. */
+static void update_others(struct sn_instance *peer)
+{
+    struct sn_core *core = peer->group->core;
+    unsigned updated = 0;
+    for (size_t i = 0; i < core->groups.n; i++) {
+        struct sn_instance *p = sn_peer_find(core->groups.at[i], peer->runid);
+        if (!p || p == peer) continue;
+        p->addr = peer->addr;
+        sn_touch(p->group);
+        updated++;
+    }
+    sn_link_close(core, peer->link);
+    if (updated)
+        sn_emit(core, SN_EVT_SENTINEL_UPDATE, peer, "%u additional matching instances", updated);
+}
+
+static struct sn_instance *meet(struct sn_group *g, const struct sn_hello *h)
+{
+    struct sn_core *core = g->core;
+    char runid[SN_ID_LEN + 1];
+    struct sn_addr addr;
+    slice_cstr(h->runid, runid, sizeof(runid));
+    struct sn_instance *p = sn_peer_find(g, runid);
+    if (p && sn_addr_is(&p->addr, h->host, h->port)) return p;
+    if (sn_addr_set(&addr, h->host, h->port, core->saved.resolve_hostnames) != ERR_NONE)
+        return NULL;
+    if (p) {
+        p->addr = addr;
+        sn_emit(core, SN_EVT_SENTINEL_SWITCH, g->master, "ip %s port %d for %s",
+                sn_announced_host(core, &addr), addr.port, runid);
+        update_others(p);
+    } else {
+        evict_other_at(g, &addr);
+        p = sn_peer_add(g, &addr, runid);
+        if (!p) return NULL;
+        sn_emit(core, SN_EVT_SENTINEL, p, NULL);
+    }
+    sn_actions_persist(core->out);
+    return p;
+}
+
+/* ---- learning a newer configuration ---- */
+
+static void adopt_config(struct sn_group *g, struct sn_instance *from, const struct sn_hello *h)
+{
+    struct sn_core *core = g->core;
+    struct sn_addr old = g->master->addr, to;
+    bool same = sn_addr_is(&old, h->master_host, h->master_port);
+    if (!same && sn_addr_set(&to, h->master_host, h->master_port,
+                             core->saved.resolve_hostnames) != ERR_NONE)
+        return;
+    if (!same) {
+        struct sn_instance *r = sn_replica_find(g, h->master_host, h->master_port);
+        if (r) to = r->addr;
+    }
+    g->saved.config_epoch = h->config_epoch;
+    /* Ours, if any, is overtaken: it must not publish its result under the epoch of another. */
+    if (g->fo.state != SN_FO_NONE) sn_failover_clear(g);
+    sn_actions_persist(core->out);
+    if (same) return;
+    sn_emit(core, SN_EVT_CONFIG_UPDATE, from, NULL);
+    sn_switch_event(g, &to);
+    sn_group_switch(g, &to, false);
+    sn_reconf_script(g, "observer", &old, &g->master->addr);
+}
+
+void sn_hello_take(struct sn_core *core, struct slice text)
+{
+    struct sn_hello h;
+    if (!sn_hello_parse(text, &h) || slice_eqz(h.runid, core->saved.myid)) return;
+    struct sn_group *g = sn_group_find(core, h.name);
+    if (!g) return;
+    struct sn_instance *p = meet(g, &h);
+    sn_epoch_seen(g, h.current_epoch);
+    if (!p) return;
+    if (h.config_epoch > g->saved.config_epoch) adopt_config(g, p, &h);
+    p->hello_at = core->now;
+    sn_touch(g);
+}
+
+void sn_hello_pushed(struct sn_core *core, const struct sn_value *v)
+{
+    if (v->kind != SN_VAL_ARRAY || v->n != 3) return;
+    if (v->items[0].kind != SN_VAL_BULK || !slice_eqz(v->items[0].text, "message")) return;
+    if (v->items[2].kind != SN_VAL_BULK) return;
+    sn_hello_take(core, v->items[2].text);
+}

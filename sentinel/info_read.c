@@ -1,0 +1,205 @@
+#include "sentinel/info_read.h"
+
+#include "core/base/num.h"
+#include "sentinel/actions.h"
+#include "sentinel/addr.h"
+#include "sentinel/core.h"
+#include "sentinel/failover.h"
+#include "sentinel/group.h"
+#include "sentinel/view.h"
+
+/* ---- the text ---- */
+
+static bool after(struct slice line, const char *key, struct slice *value)
+{
+    size_t n = strlen(key);
+    if (!slice_starts(line, key)) return false;
+    *value = slice_of(line.p + n, line.n - n);
+    return true;
+}
+
+static int small_int(struct slice s, int otherwise)
+{
+    int64_t v;
+    return num_to_i64(s, &v) && v >= 0 && v <= INT32_MAX ? (int)v : otherwise;
+}
+
+/* The n-th comma separated part. */
+static struct slice part(struct slice s, unsigned n)
+{
+    size_t from = 0;
+    for (;;) {
+        ptrdiff_t comma = slice_find(s, ',', from);
+        size_t end = comma < 0 ? s.n : (size_t)comma;
+        if (n-- == 0) return slice_of(s.p + from, end - from);
+        if (comma < 0) return (struct slice){ 0 };
+        from = end + 1;
+    }
+}
+
+/* "slave0:ip=127.0.0.1,port=6380,..." and the old "slave0:127.0.0.1,6380,online". */
+static void read_replica(struct slice line, struct sn_info *out)
+{
+    struct slice host = { 0 }, port = { 0 }, v;
+    ptrdiff_t colon = slice_find(line, ':', 0);
+    if (colon <= 5 || out->replicas_n == SN_INFO_REPLICAS_MAX) return;
+    for (size_t i = 5; i < (size_t)colon; i++)
+        if (line.p[i] < '0' || line.p[i] > '9') return;
+    struct slice rest = slice_of(line.p + colon + 1, line.n - (size_t)colon - 1);
+    if (slice_starts(rest, "ip=")) {
+        for (unsigned i = 0; i < 32 && (v = part(rest, i)).p; i++) {
+            after(v, "ip=", &host);
+            after(v, "port=", &port);
+        }
+    } else {
+        host = part(rest, 0);
+        port = part(rest, 1);
+    }
+    int p = small_int(port, 0);
+    if (host.n == 0 || p <= 0 || p > 65535) return;
+    out->replicas[out->replicas_n].host = host;
+    out->replicas[out->replicas_n++].port = p;
+}
+
+static void read_replica_side(struct slice line, struct sn_info *out)
+{
+    struct slice v;
+    int64_t n;
+    if (after(line, "master_host:", &v)) out->master_host = v;
+    else if (after(line, "master_port:", &v)) out->master_port = small_int(v, -1);
+    else if (after(line, "master_link_status:", &v)) out->master_link_up = slice_ieqz(v, "up");
+    else if (after(line, "slave_priority:", &v)) out->priority = small_int(v, out->priority);
+    else if (after(line, "replica_announced:", &v)) out->announced = small_int(v, 1);
+    else if (after(line, "slave_repl_offset:", &v) && num_to_i64(v, &n)) out->repl_offset = n;
+}
+
+static void read_line(struct slice line, struct sn_info *out)
+{
+    struct slice v;
+    int64_t n;
+    if (after(line, "run_id:", &v)) {
+        if (v.n >= SN_ID_LEN) out->runid = slice_of(v.p, SN_ID_LEN);
+    } else if (after(line, "role:", &v)) {
+        out->has_role = slice_eqz(v, "master") || slice_eqz(v, "slave");
+        out->role = slice_eqz(v, "slave") ? SN_ROLE_REPLICA : SN_ROLE_MASTER;
+    } else if (after(line, "master_link_down_since_seconds:", &v)) {
+        if (num_to_i64(v, &n) && n >= -1 && n < INT32_MAX) out->master_link_down_ms = n * 1000;
+    } else if (slice_starts(line, "slave") && line.n > 5 && line.p[5] >= '0' && line.p[5] <= '9') {
+        read_replica(line, out);
+    } else if (out->has_role && out->role == SN_ROLE_REPLICA) {
+        read_replica_side(line, out);
+    }
+}
+
+void sn_info_parse(struct slice text, struct sn_info *out)
+{
+    out->runid = out->master_host = (struct slice){ 0 };
+    out->has_role = out->master_link_up = false;
+    out->role = SN_ROLE_MASTER;
+    out->master_port = out->priority = out->announced = -1;
+    out->master_link_down_ms = out->repl_offset = 0;
+    out->replicas_n = 0;
+    size_t from = 0;
+    while (from < text.n) {
+        ptrdiff_t nl = slice_find(text, '\n', from);
+        size_t end = nl < 0 ? text.n : (size_t)nl, len = end - from;
+        if (len && text.p[from + len - 1] == '\r') len--;
+        read_line(slice_of(text.p + from, len), out);
+        from = end + 1;
+    }
+}
+
+/* ---- what it means ---- */
+
+static void take_runid(struct sn_instance *inst, struct slice runid)
+{
+    struct sn_core *core = inst->group->core;
+    if (!runid.n || slice_eqz(runid, inst->runid)) return;
+    if (inst->runid[0]) {
+        sn_emit(core, SN_EVT_REBOOT, inst, NULL);
+        if (inst->group->saved.reboot_down_after_ms) {
+            inst->rebooted = true;
+            inst->rebooted_at = core->now;
+        }
+    }
+    slice_cstr(runid, inst->runid, sizeof(inst->runid));
+}
+
+static void discover(struct sn_group *g, const struct sn_info *info)
+{
+    struct sn_core *core = g->core;
+    for (size_t i = 0; i < info->replicas_n; i++) {
+        struct sn_addr addr;
+        struct slice host = info->replicas[i].host;
+        if (sn_replica_find(g, host, info->replicas[i].port)) continue;
+        if (sn_addr_set(&addr, host, info->replicas[i].port, core->saved.resolve_hostnames))
+            continue;
+        struct sn_instance *r = sn_replica_add(g, &addr);
+        if (!r) continue;
+        sn_actions_persist(core->out);
+        sn_emit(core, SN_EVT_SLAVE, r, NULL);
+    }
+}
+
+static void take_role(struct sn_instance *inst, enum sn_role role)
+{
+    struct sn_group *g = inst->group;
+    struct sn_core *core = g->core;
+    struct sn_facts *f = &inst->facts;
+    f->role_at = core->now;
+    if (role == SN_ROLE_REPLICA) inst->was_master = false;
+    if (inst->kind == SN_MASTER && role == SN_ROLE_MASTER) g->confirmed = true;
+    if (role != f->role) {
+        bool expected = (role == SN_ROLE_MASTER) == (inst->kind == SN_MASTER);
+        f->role = role;
+        f->role_since = core->now;
+        if (role == SN_ROLE_REPLICA) f->master_since = core->now;
+        sn_emit(core, expected ? SN_EVT_ROLE_CHANGE : SN_EVT_ROLE_CHANGE_BAD, inst,
+                "new reported role is %s", role == SN_ROLE_MASTER ? "master" : "slave");
+    }
+    if (!core->tilt && role == SN_ROLE_MASTER && inst == g->fo.promoted &&
+        g->fo.state == SN_FO_WAIT_PROMOTION)
+        sn_failover_promoted(g);
+    sn_touch(g);
+}
+
+static void take_replica_side(struct sn_instance *inst, const struct sn_info *info)
+{
+    struct sn_facts *f = &inst->facts;
+    char host[SN_HOST_MAX];
+    slice_cstr(info->master_host, host, sizeof(host));
+    if (!slice_ieqz(slice_z(host), f->master_host) || info->master_port != f->master_port) {
+        text_copy(f->master_host, sizeof(f->master_host), host);
+        f->master_port = info->master_port < 0 ? 0 : info->master_port;
+        f->master_since = inst->group->core->now;
+    }
+    f->master_link_up = info->master_link_up;
+    f->repl_offset = info->repl_offset;
+    if (info->priority >= 0) f->priority = info->priority;
+    if (info->announced >= 0) f->announced = info->announced;
+}
+
+void sn_info_take(struct sn_instance *inst, struct slice text)
+{
+    struct sn_group *g = inst->group;
+    struct sn_info info;
+    inst->info_flying = false;
+    sn_info_parse(text, &info);
+    str_set(&inst->facts.info, text);
+    inst->facts.info_at = g->core->now;
+    sn_touch(g);
+    if (inst->kind == SN_PEER) return;
+    take_runid(inst, info.runid);
+    if (inst->kind == SN_MASTER) discover(g, &info);
+    inst->facts.master_link_down_ms = info.master_link_down_ms;
+    if (!info.has_role) return;
+    if (info.role == SN_ROLE_REPLICA) take_replica_side(inst, &info);
+    take_role(inst, info.role);
+}
+
+void sn_role_take(struct sn_instance *inst, const struct sn_value *v)
+{
+    if (inst->kind == SN_PEER || v->kind != SN_VAL_ARRAY || v->n == 0) return;
+    if (slice_eqz(v->items[0].text, "master")) take_role(inst, SN_ROLE_MASTER);
+    else if (slice_eqz(v->items[0].text, "slave")) take_role(inst, SN_ROLE_REPLICA);
+}

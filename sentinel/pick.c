@@ -1,0 +1,68 @@
+#include "sentinel/pick.h"
+
+#include <strings.h>
+
+#define OLD_PERIODS 5 /* the reference's: five ping periods of a second */
+
+static int64_t info_age_max(const struct sn_group *g)
+{
+    const struct sn_params *p = &g->core->params;
+    return g->master->s_down ? OLD_PERIODS * p->ping_period : 3 * p->info_period;
+}
+
+static int64_t link_down_max(const struct sn_group *g)
+{
+    int64_t max = 10 * g->saved.down_after_ms;
+    if (g->master->s_down) max += g->core->now - g->master->s_down_since;
+    return max;
+}
+
+enum sn_reject sn_judge(const struct sn_instance *r)
+{
+    const struct sn_group *g = r->group;
+    const struct sn_facts *f = &r->facts;
+    int64_t now = g->core->now;
+    if (r->s_down) return SN_REJ_DOWN;
+    if (r->link->conn[SN_CMD].phase != SN_OPEN) return SN_REJ_DISCONNECTED;
+    if (now - r->link->last_avail > OLD_PERIODS * g->core->params.ping_period)
+        return SN_REJ_PING_OLD;
+    if (f->priority == 0) return SN_REJ_PRIORITY_ZERO;
+    if (f->info_at == SN_NEVER || now - f->info_at > info_age_max(g)) return SN_REJ_INFO_OLD;
+    if (f->role != SN_ROLE_REPLICA) return SN_REJ_NOT_REPLICA;
+    if (!f->master_link_up && f->master_link_down_ms < 0) return SN_REJ_NEVER_SYNCED;
+    if (f->master_link_down_ms > link_down_max(g)) return SN_REJ_LINK_DOWN_LONG;
+    return SN_FIT;
+}
+
+int sn_prefer(const struct sn_instance *a, const struct sn_instance *b)
+{
+    const struct sn_facts *x = &a->facts, *y = &b->facts;
+    if (x->priority != y->priority) return x->priority < y->priority ? -1 : 1;
+    if (x->repl_offset != y->repl_offset) return x->repl_offset > y->repl_offset ? -1 : 1;
+    if (!a->runid[0] || !b->runid[0]) return (b->runid[0] != 0) - (a->runid[0] != 0);
+    return strcasecmp(a->runid, b->runid);
+}
+
+struct sn_instance *sn_pick(struct sn_group *g)
+{
+    struct sn_instance *best = NULL;
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        struct sn_instance *r = g->replicas.at[i];
+        r->reject = sn_judge(r);
+        if (r->reject == SN_FIT && (!best || sn_prefer(r, best) < 0)) best = r;
+    }
+    return best;
+}
+
+bool sn_pick_waits(const struct sn_group *g, int64_t since)
+{
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        const struct sn_instance *r = g->replicas.at[i];
+        enum sn_reject verdict = sn_judge(r);
+        if (verdict == SN_REJ_DOWN || verdict == SN_REJ_DISCONNECTED ||
+            verdict == SN_REJ_PRIORITY_ZERO)
+            continue;
+        if (r->facts.info_at == SN_NEVER || r->facts.info_at < since) return true;
+    }
+    return false;
+}

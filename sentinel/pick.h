@@ -1,0 +1,19 @@
+/* pick: which replica is promoted.
+ *
+ * Each replica gets a verdict (enum sn_reject) that stays readable; those that are fit are ordered
+ * by priority, then replication offset, then run id. Pure. Tests: unit/sn_pick, checker S6. */
+#ifndef SENTINEL_PICK_H
+#define SENTINEL_PICK_H
+
+#include "sentinel/model.h"
+
+/* Writes the verdict into each replica; the best one, or NULL when none is fit. */
+struct sn_instance *sn_pick(struct sn_group *g);
+/* The verdict on one replica, without writing it. */
+enum sn_reject sn_judge(const struct sn_instance *r);
+/* <0 when a is to be preferred. */
+int sn_prefer(const struct sn_instance *a, const struct sn_instance *b);
+/* May something still be learned about candidates by waiting for INFO asked at `since`? */
+bool sn_pick_waits(const struct sn_group *g, int64_t since);
+
+#endif

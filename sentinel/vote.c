@@ -1,0 +1,97 @@
+#include "sentinel/vote.h"
+
+#include "sentinel/actions.h"
+#include "sentinel/group.h"
+#include "sentinel/view.h"
+
+#define YIELD_MS 10000 /* longest time that we leave to the one we voted for */
+
+void sn_epoch_seen(struct sn_group *g, uint64_t epoch)
+{
+    struct sn_core *core = g->core;
+    if (epoch <= core->saved.current_epoch) return;
+    core->saved.current_epoch = epoch;
+    sn_actions_persist(core->out);
+    sn_emit(core, SN_EVT_NEW_EPOCH, g->master, "%llu", (unsigned long long)epoch);
+}
+
+/* Whom we voted for shall have time to finish before we stand ourselves. */
+static void yield(struct sn_group *g)
+{
+    struct sn_core *core = g->core;
+    int64_t wait = 2 * g->saved.failover_timeout_ms;
+    if (wait > YIELD_MS) wait = YIELD_MS;
+    g->fo.started = core->now;
+    g->fo.not_before = core->now + wait + (int64_t)rng_below(&core->rng, 1000);
+    g->fo.delay_logged = false;
+    g->fo.retry_if_fit = false;
+    sn_touch(g);
+}
+
+/* We lead a failover that is in full swing: a second leader would only undo it. */
+static bool leading(const struct sn_group *g)
+{
+    return g->fo.state > SN_FO_WAIT_START && g->core->now - g->fo.started < YIELD_MS;
+}
+
+struct sn_vote sn_vote(struct sn_group *g, uint64_t epoch, struct slice runid)
+{
+    struct sn_core *core = g->core;
+    struct sn_group_saved *s = &g->saved;
+    struct sn_vote vote = { .leader = "*" };
+    sn_epoch_seen(g, epoch);
+    if (epoch > s->leader_epoch && epoch > s->config_epoch && !leading(g)) {
+        s->leader_epoch = epoch;
+        slice_cstr(runid, s->leader, sizeof(s->leader));
+        g->voted_step = core->step;
+        sn_actions_persist(core->out);
+        sn_emit(core, SN_EVT_VOTE, g->master, "%s %llu", s->leader, (unsigned long long)epoch);
+        if (!slice_ieqz(runid, core->saved.myid)) yield(g);
+    }
+    if (s->leader[0]) text_copy(vote.leader, sizeof(vote.leader), s->leader);
+    vote.epoch = s->leader_epoch;
+    vote.unsaved = g->voted_step == core->step;
+    return vote;
+}
+
+/* Votes for `id` in that epoch, our own included. */
+static unsigned votes_for(const struct sn_group *g, const char *id, uint64_t epoch)
+{
+    unsigned n = g->saved.leader_epoch == epoch && strcmp(g->saved.leader, id) == 0;
+    for (size_t i = 0; i < g->peers.n; i++) {
+        const struct sn_instance *p = g->peers.at[i];
+        n += p->voted_epoch == epoch && strcmp(p->voted, id) == 0;
+    }
+    return n;
+}
+
+/* Peers that have not said yet how they vote in that epoch: they may do so until its end. */
+static unsigned outstanding(const struct sn_group *g, uint64_t epoch)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < g->peers.n; i++) {
+        const struct sn_instance *p = g->peers.at[i];
+        bool answered = p->asked_epoch == epoch && p->down_reply_at != SN_NEVER &&
+                        p->down_reply_at >= p->asked_at;
+        n += p->voted_epoch != epoch && !answered;
+    }
+    return n;
+}
+
+enum sn_tally sn_tally(const struct sn_group *g)
+{
+    uint64_t epoch = g->fo.epoch;
+    const char *me = g->core->saved.myid;
+    unsigned need = sn_majority(g), open = outstanding(g, epoch), best = 0;
+    if (need < g->saved.quorum) need = g->saved.quorum;
+    unsigned ours = votes_for(g, me, epoch);
+    if (ours >= need) return SN_TALLY_WON;
+    for (size_t i = 0; i < g->peers.n; i++) {
+        const struct sn_instance *p = g->peers.at[i];
+        if (p->voted_epoch != epoch || strcmp(p->voted, me) == 0) continue;
+        unsigned n = votes_for(g, p->voted, epoch);
+        if (n > best) best = n;
+    }
+    if (best >= need) return SN_TALLY_OTHER;
+    return ours + open >= need || best + open >= need ? SN_TALLY_OPEN : SN_TALLY_SPLIT;
+}
