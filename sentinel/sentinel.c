@@ -1,10 +1,8 @@
 #include "sentinel/sentinel.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/front/process.h"
 #include "core/front/reply.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
@@ -206,7 +204,81 @@ static void take_down(struct sentinel *s)
 
 static void boot(struct sentinel *s)
 {
-    log_notice("Sentinel ID is %s", s->core->saved.myid);
+    log_warning("Sentinel ID is %s", s->core->saved.myid);
     sentinel_step(s, (struct sn_event){ .kind = SN_BOOT });
     loop_timer_after(s->cron, CRON_MS);
+}
+
+static void on_signal(void *arg, int signo)
+{
+    struct sentinel *s = arg;
+    (void)signo;
+    loop_stop(s->loop);
+}
+
+/* Files and tables into values; the sentinel lines into the core. */
+static bool load(struct sentinel *s)
+{
+    struct rng r;
+    char myid[SN_ID_LEN + 1] = { 0 };
+    rng_seed(&r, clock_entropy());
+    rng_hex(&r, myid, SN_ID_LEN);
+    s->core = sn_core_new(rng_next(&r), myid);
+    s->config_hooks = (struct front_config_hooks){ .owner = s, .log = apply_log,
+                                                   .requirepass = apply_requirepass };
+    sentinel_config_init(&s->config, &s->conf, &s->config_hooks);
+    state_file_load(s); /* its error stands among those of the lines, which start_load shows */
+    return start_load(s->start, &s->conf, sentinel_config_skip);
+}
+
+static void log_foreign(struct sentinel *s)
+{
+    size_t at = 0;
+    for (const char *name; (name = sentinel_config_foreign(&s->start->lines, &at));)
+        log_notice("The directive %s has no effect in a Sentinel.", name);
+}
+
+static bool start(struct sentinel *s)
+{
+    struct errmsg msg;
+    if (!start_process(s->start, &s->config.front, &s->conf)) return false;
+    log_set_role('X');
+    if (!config_usable(s)) return false;
+    log_foreign(s);
+    s->core->self.port = s->config.front.port;
+    apply_requirepass(s, NULL);
+    build(s);
+    if (!front_listen(s->front, &msg)) return true;
+    log_warning("%s", msg.text);
+    take_down(s);
+    return false;
+}
+
+static void serve(struct sentinel *s)
+{
+    struct start_signals *signals = start_signals(s->loop, on_signal, s);
+    start_initialized(s->start, &s->config.front);
+    boot(s);
+    start_ready(s->start, &s->config.front, NULL);
+    loop_run(s->loop);
+    start_stopping(s->start);
+    start_signals_delete(signals);
+    front_flush(s->front);
+    take_down(s);
+    log_warning("Sentinel is now ready to exit, bye bye...");
+    start_end(s->start, &s->config.front);
+}
+
+int sentinel_main(struct front_start *front_start)
+{
+    struct sentinel *s = mem_zalloc(sizeof(*s));
+    s->start = front_start;
+    s->loop = loop_new();
+    bool started = load(s) && start(s);
+    if (started) serve(s);
+    sn_core_delete(s->core);
+    conf_free(&s->conf);
+    loop_delete(s->loop);
+    mem_free(s);
+    return started ? 0 : 1;
 }
