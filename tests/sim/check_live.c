@@ -48,11 +48,20 @@ static struct node *agreed(struct sim *s, int group, char *why, size_t cap)
     return one;
 }
 
+/* A replica that began behind another replica is not in the master's INFO: Sentinels never hear of
+ * it, and it may stay where it is. */
+static bool may_be_chained(struct sim *s, struct node *n)
+{
+    struct node *up = node_data_follows(n);
+    return n->nth % world_data_count(s) == s->opt.chained && up && up->alive &&
+           up->kind == NODE_DATA && up->group == n->group;
+}
+
 static bool follows(struct sim *s, struct node *n, struct node *m, char *why, size_t cap)
 {
     if (node_data_is_master(n)) {
         snprintf(why, cap, "%s is a master, as well as %s", n->name, m->name);
-    } else if (node_data_follows(n) != m) {
+    } else if (node_data_follows(n) != m && !may_be_chained(s, n)) {
         struct node *f = node_data_follows(n);
         snprintf(why, cap, "%s follows %s, not %s", n->name, f ? f->name : "nobody", m->name);
     } else if (!node_data_link_up(n)) {

@@ -54,12 +54,10 @@ void disk_host_crashed(struct node *n)
     }
 }
 
-void disk_lose(struct node *n)
+void disk_lose(struct node *n, enum disk_file f)
 {
-    for (int f = 0; f < DISK_FILES; f++) {
-        struct file *file = file_of(n, f);
-        str_free(&file->written);
-        str_free(&file->durable);
-        file->dirty = false;
-    }
+    struct file *file = file_of(n, f);
+    str_free(&file->written);
+    str_free(&file->durable);
+    file->dirty = false;
 }

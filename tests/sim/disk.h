@@ -2,8 +2,8 @@
  * last written, which are the same once they were synced.
  *
  * Writing replaces the whole file (temporary file and rename in the real one). A killed process
- * finds what it wrote; after a crash of the host only the synced bytes are there. A lost disk is
- * empty. Owns all bytes. */
+ * finds what it wrote; after a crash of the host only the synced bytes are there. A lost file
+ * is empty. Owns all bytes. */
 #ifndef TESTS_SIM_DISK_H
 #define TESTS_SIM_DISK_H
 
@@ -19,6 +19,6 @@ void disk_sync(struct node *n, enum disk_file f);
 /* What a process that starts now finds; empty when there is no such file. Lends. */
 struct slice disk_read(struct node *n, enum disk_file f);
 void disk_host_crashed(struct node *n);
-void disk_lose(struct node *n);
+void disk_lose(struct node *n, enum disk_file f);
 
 #endif

@@ -89,9 +89,9 @@ static void fault_isolate(struct sim *s, struct node *n)
 static void fault_lose_disk(struct sim *s, struct node *n)
 {
     if (n->kind != NODE_DATA) return; /* a Sentinel without its memory is another Sentinel */
-    tell(s, n, "loses its disk");
+    tell(s, n, "loses its data");
     sim_kill(n);
-    disk_lose(n);
+    disk_lose(n, DISK_DATA); /* its configuration lies elsewhere */
     sim_boot_later(n, outage(s));
 }
 

@@ -161,7 +161,8 @@ static bool persist(struct sentinel *t)
     if (s->phase == PHASE_FAULTS && sim_chance(&s->rng, s->opt.persist_fails)) return false;
     if (n->slow_disk_until > s->now) sim_freeze(n, sim_between(&s->rng, 1, 3000));
     if (broken_is(s, BREAK_SKIP_PERSIST)) return true;
-    struct sn_lines lines = { 0 };
+    struct sn_lines lines;
+    memset(&lines, 0, sizeof(lines));
     struct buf b = { 0 };
     sn_state_write(t->core, &lines);
     for (size_t i = 0; i < lines.at.n; i++) {
