@@ -445,7 +445,7 @@ bool link_next(struct link *l, struct slice bytes, struct link_command *out)
 
 static void on_applied(struct link *l, const struct link_event *e, struct link_actions *out)
 {
-    l->taken = l->done;
+    l->taken += l->done;
     l->offset += (int64_t)l->done;
     l->scanned -= l->done;
     l->waiting_bytes -= l->done;
@@ -547,7 +547,6 @@ void link_step(struct link *l, const struct link_event *e, struct link_actions *
         [LINK_UP] = on_up,         [LINK_DOWN] = on_down,   [LINK_BYTES] = on_bytes,
         [LINK_TICK] = on_tick,     [LINK_LOADED] = on_loaded, [LINK_APPLIED] = on_applied,
     };
-    l->taken = 0;
     on[e->kind](l, e, out);
 }
 

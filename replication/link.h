@@ -4,9 +4,9 @@
  * socket, files and data, performs the actions in order and reports back by events. The link owns
  * its position: (replid, offset) is what the data here is the effect of, and what it asks with.
  *
- * Bytes are not copied: LINK_BYTES lends all that waits on the connection; afterwards link->taken
- * says how much of its front is done with. The rest is offered again: at once when something was
- * taken and something is left, else with more behind it. After APPLIED it is the same.
+ * Bytes are not copied: LINK_BYTES lends all that waits on the connection; after its actions have
+ * been performed (APPLIED included) link->taken says how much of the front is done with. The rest is
+ * offered again: at once when something was taken and something is left, else with more behind it.
  * Pure: the time comes in events (monotonic ms), the spread of retries from the generator inside.
  * Made by `struct replication`; a plain struct, link_init and link_free.
  * Invariants: a write is only made while the connection is up; the offset stays at MULTI until EXEC;
@@ -82,7 +82,7 @@ struct link {
     size_t waiting_bytes; /* received and not applied at the last event */
     bool in_multi, fault, ack_asked;
     int64_t ack_offset;  /* to be reported for ack_asked */
-    size_t taken;        /* of the bytes of the last LINK_BYTES or LINK_APPLIED */
+    size_t taken;        /* of the bytes of the last LINK_BYTES */
 };
 
 enum link_event_kind {

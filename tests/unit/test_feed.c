@@ -1,0 +1,147 @@
+#include "core/base/mem.h"
+#include "core/base/rand.h"
+#include "replication/feed.h"
+#include "tests/unit/check_main.h"
+
+/* Byte number n of every test stream. */
+static char byte_at(int64_t n) { return (char)(n * 31 + (n >> 8) * 7); }
+
+static void append(struct feed *f, size_t n)
+{
+    char *p = mem_alloc(n + 1);
+    for (size_t i = 0; i < n; i++) p[i] = byte_at(f->end + 1 + (int64_t)i);
+    feed_append(f, slice_of(p, n));
+    mem_free(p);
+}
+
+static void read_some(struct feed_cursor *c, size_t most)
+{
+    while (most > 0) {
+        struct slice s = cursor_peek(c);
+        if (s.n == 0) break;
+        if (s.n > most) s.n = most;
+        size_t wrong = 0;
+        for (size_t i = 0; i < s.n; i++) wrong += s.p[i] != byte_at(c->next + (int64_t)i);
+        ck_assert_uint_eq(wrong, 0);
+        cursor_advance(c, s.n);
+        most -= s.n;
+    }
+}
+
+START_TEST(window_follows_backlog)
+{
+    struct feed f;
+    feed_init(&f, 64 * 1024, 1000);
+    ck_assert(!feed_window(&f).open);
+    ck_assert_int_eq(feed_first(&f), 1001);
+    feed_open(&f);
+    append(&f, 10);
+    struct feed_window w = feed_window(&f);
+    ck_assert(w.open && w.first == 1001 && w.end == 1010);
+    for (int i = 0; i < 1000; i++) append(&f, 1000);
+    ck_assert_int_ge(feed_held(&f), 64 * 1024);
+    ck_assert_int_le(feed_held(&f), 64 * 1024 + FEED_BLOCK_MIN);
+    ck_assert_int_eq(feed_end(&f), 1001010);
+    ck_assert_uint_le(feed_mem(&f), 64 * 1024 + 3 * FEED_BLOCK_MIN);
+    feed_rebase(&f, 5);
+    ck_assert_int_eq(feed_first(&f), 6);
+    ck_assert_int_eq(feed_held(&f), 0);
+    feed_free(&f);
+    ck_assert_uint_eq(f.mem, 0);
+}
+END_TEST
+
+START_TEST(cursor_bounds)
+{
+    struct feed f;
+    struct feed_cursor c = { 0 };
+    feed_init(&f, 16 * 1024, 0);
+    ck_assert(!cursor_attach(&c, &f, 1)); /* closed */
+    feed_open(&f);
+    ck_assert(cursor_attach(&c, &f, 1)); /* one past the end of nothing */
+    ck_assert_uint_eq(cursor_peek(&c).n, 0);
+    append(&f, 100);
+    ck_assert_uint_eq(cursor_lag(&c), 100);
+    read_some(&c, 1000);
+    ck_assert_uint_eq(cursor_lag(&c), 0);
+    cursor_detach(&c);
+    cursor_detach(&c);
+    ck_assert(!cursor_attach(&c, &f, 0));
+    ck_assert(!cursor_attach(&c, &f, 102));
+    ck_assert(cursor_attach(&c, &f, 101));
+    cursor_detach(&c);
+    feed_free(&f);
+}
+END_TEST
+
+/* Many cursors come, read, lag and go: what they read is right, and nothing they need is freed. */
+START_TEST(random_readers)
+{
+    struct rng r;
+    rng_seed(&r, 42);
+    for (int run = 0; run < 30; run++) {
+        struct feed f;
+        struct feed_cursor c[8] = { 0 };
+        feed_init(&f, 16 * 1024 + rng_below(&r, 1000000), (int64_t)rng_below(&r, 100000));
+        feed_open(&f);
+        for (int step = 0; step < 400; step++) {
+            struct feed_cursor *x = &c[rng_below(&r, 8)];
+            switch (rng_below(&r, 6)) {
+            case 0:
+            case 1: append(&f, rng_below(&r, 20) == 0 ? rng_below(&r, 300000) : rng_below(&r, 3000)); break;
+            case 2:
+                if (x->feed) break;
+                int64_t next = feed_first(&f) + (int64_t)rng_below(&r, (uint64_t)feed_held(&f) + 1);
+                ck_assert(cursor_attach(x, &f, next));
+                break;
+            case 3:
+            case 4:
+                if (x->feed) read_some(x, rng_below(&r, 50000));
+                break;
+            case 5:
+                if (rng_below(&r, 4) == 0) cursor_detach(x);
+                break;
+            }
+            for (int i = 0; i < 8; i++)
+                if (c[i].feed) ck_assert(c[i].next >= feed_first(&f) && c[i].next <= f.end + 1);
+            feed_trim(&f);
+        }
+        for (int i = 0; i < 8; i++) {
+            if (c[i].feed) read_some(&c[i], SIZE_MAX);
+            if (c[i].feed) ck_assert_int_eq(c[i].next, f.end + 1);
+            cursor_detach(&c[i]);
+        }
+        for (int i = 0; i < 100; i++) feed_trim(&f);
+        if (f.held > (int64_t)f.backlog_bytes)
+            ck_assert_int_le(f.held, (int64_t)f.backlog_bytes + FEED_BLOCK_MAX);
+        feed_free(&f);
+        ck_assert_uint_eq(f.mem, 0);
+    }
+}
+END_TEST
+
+START_TEST(a_slow_reader_enlarges_the_backlog)
+{
+    struct feed f;
+    struct feed_cursor slow = { 0 };
+    feed_init(&f, 16 * 1024, 0);
+    feed_open(&f);
+    ck_assert(cursor_attach(&slow, &f, 1));
+    append(&f, 1 << 20);
+    ck_assert_int_eq(feed_first(&f), 1);
+    ck_assert_uint_le(feed_backlog_mem(&f), 64 * 1024);
+    cursor_detach(&slow);
+    for (int i = 0; i < 10; i++) feed_trim(&f);
+    ck_assert_int_le(feed_held(&f), 32 * 1024);
+    feed_set_backlog(&f, 1 << 20);
+    append(&f, 1 << 19);
+    ck_assert_int_ge(feed_held(&f), 1 << 19);
+    feed_free(&f);
+}
+END_TEST
+
+static const struct unit_case cases[] = {
+    UNIT(window_follows_backlog), UNIT(cursor_bounds), UNIT(random_readers),
+    UNIT(a_slow_reader_enlarges_the_backlog),
+};
+UNIT_MAIN("feed", cases)
