@@ -143,11 +143,12 @@ void sn_o_down_check(struct sn_group *g)
 
 /* ---- asking ---- */
 
-/* First quickly, since the peers see the same within milliseconds; then ever more slowly, down to
- * the period of the reference. */
+/* Until O_DOWN quickly at first, since the peers see the same within milliseconds, then ever more
+ * slowly; after it in the period of the reference, to keep the answers fresh. */
 static int64_t ask_interval(const struct sn_group *g)
 {
     int64_t max = g->core->params.ask_period;
+    if (g->o_down) return max;
     int64_t v = (g->core->now - g->master->s_down_since) / 4;
     return v < ASK_MIN_MS ? (ASK_MIN_MS < max ? ASK_MIN_MS : max) : v > max ? max : v;
 }

@@ -263,6 +263,7 @@ static void run_reconf(struct sn_group *g)
 static void run_update(struct sn_group *g)
 {
     struct sn_addr to = g->fo.promoted->addr;
+    sn_actions_persist(g->core->out);
     sn_switch_event(g, &to);
     sn_group_switch(g, &to, true);
 }

@@ -377,6 +377,7 @@ void sn_group_switch(struct sn_group *g, const struct sn_addr *addr, bool confir
 {
     struct sn_core *core = g->core;
     struct sn_addr to = *addr; /* may be part of what moves */
+    sn_actions_persist(core->out);
     states_reset(g);
     struct sn_instance *old = g->master, *now = take_replica(g, &to);
     if (!now) {
@@ -395,9 +396,9 @@ void sn_group_switch(struct sn_group *g, const struct sn_addr *addr, bool confir
     for (size_t i = 0; i < g->replicas.n; i++) {
         instance_restart(g->replicas.at[i]);
         link_clock_restart(core, g->replicas.at[i]->link);
-        sn_emit(core, SN_EVT_SLAVE, g->replicas.at[i], NULL);
+        if (g->replicas.at[i] != old) sn_emit(core, SN_EVT_SLAVE, g->replicas.at[i], NULL);
     }
-    sn_actions_persist(core->out);
+    sn_emit(core, SN_EVT_SLAVE, old, NULL);
 }
 
 bool sn_master_sane(const struct sn_group *g)
