@@ -31,11 +31,12 @@ struct conn;
 struct conn_ops {
     void (*on_data)(struct conn *c);    /* bytes were added to conn_in; consume what is whole */
     void (*on_drained)(struct conn *c); /* the out buffer became empty and conn_want_drain is set */
-    void (*on_close)(struct conn *c, const char *why); /* end of file, error or time-out; then freed */
+    /* end of file, error or time-out; then freed */
+    void (*on_close)(struct conn *c, const char *why);
     void (*on_connected)(struct conn *c); /* outgoing only */
 };
 
-/* The ways to get one. `arg` is the owner's, conn_arg gives it back. Both turn Nagle's delay off. */
+/* The ways to get one. `arg` is the owner's, conn_arg gives it back. Nagle's delay is off. */
 struct conn *conn_accepted(struct loop *l, int fd, const struct conn_ops *ops, void *arg);
 struct conn_target {
     const char *ip; /* numeric address, or a path for a unix socket (port 0) */
@@ -48,7 +49,8 @@ struct conn *conn_connect(struct loop *l, const struct conn_target *t, const str
                           void *arg, const char **why);
 
 void *conn_arg(const struct conn *c);
-void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *arg); /* hand over to another owner */
+/* Hands it over to another owner. */
+void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *arg);
 int conn_fd(const struct conn *c);
 struct loop *conn_loop(const struct conn *c);
 struct buf *conn_in(struct conn *c); /* outside on_data: what on_data has left */
@@ -62,7 +64,8 @@ void conn_set_held(struct conn *c, size_t held);
 /* on_drained is called each time the out buffer is empty and the socket takes bytes, until unset:
  * for owners that produce output from elsewhere (a file, the feed). */
 void conn_want_drain(struct conn *c, bool on);
-/* Writes directly, past the out buffer, which must be empty; returns bytes taken (0: full now), -1: it ended (on_close follows). */
+/* Writes directly, past the out buffer, which must be empty; returns bytes taken (0: full now),
+ * -1: it ended (on_close follows). */
 ssize_t conn_write_now(struct conn *c, const void *p, size_t n);
 void conn_flush(struct conn *c); /* now */
 /* Flushes every conn of the loop that was woken since. What is woken later in the same turn leaves

@@ -222,7 +222,8 @@ static void on_io(struct ev_loop *ev, struct ev_io *w, int events)
     io->fn(io->arg, ready);
 }
 
-struct loop_io *loop_io_new(struct loop *l, int fd, void (*fn)(void *arg, unsigned ready), void *arg)
+struct loop_io *loop_io_new(struct loop *l, int fd, void (*fn)(void *arg, unsigned ready),
+                            void *arg)
 {
     struct loop_io *io = mem_zalloc(sizeof(*io));
     *io = (struct loop_io){ .loop = l, .fn = fn, .arg = arg };

@@ -35,7 +35,8 @@ void loop_timer_delete(struct loop_timer *t); /* also from its own callback */
 
 #define LOOP_READ 1u
 #define LOOP_WRITE 2u
-struct loop_io *loop_io_new(struct loop *l, int fd, void (*fn)(void *arg, unsigned ready), void *arg);
+struct loop_io *loop_io_new(struct loop *l, int fd, void (*fn)(void *arg, unsigned ready),
+                            void *arg);
 void loop_io_want(struct loop_io *io, unsigned mask); /* LOOP_READ | LOOP_WRITE, 0 pauses */
 void loop_io_delete(struct loop_io *io); /* also from its own callback; does not close fd */
 

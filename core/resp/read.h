@@ -1,8 +1,8 @@
 /* resp/read: incremental reader of requests. Feed bytes, get commands, in place.
  *
- * A request is a RESP array of bulk strings, or one inline line (words, quotes, escapes). Nothing is
- * allocated for an argument: slices point into the buffer that was given. The reader remembers how
- * far it got in an unfinished request (offsets, not pointers), so that a long one is not scanned
+ * A request is a RESP array of bulk strings, or one inline line (words, quotes, escapes). Nothing
+ * is allocated for an argument: slices point into the buffer that was given. The reader remembers
+ * how far it got in an unfinished request (offsets, not pointers), so that a long one is not scanned
  * again. Bounds: RESP_ARGS_MAX arguments, bulk_max bytes a bulk, RESP_INLINE_MAX an inline line;
  * before authentication the much smaller RESP_UNAUTH_*. Pure. Tests: unit/resp, fuzz/request. */
 #ifndef CORE_RESP_READ_H
@@ -23,10 +23,10 @@ enum resp_got { RESP_MORE, RESP_ONE, RESP_BAD };
 
 struct resp_request {
     /* of the request found (RESP_ONE) */
-    struct slice *argv; /* lent until the next call or until the buffer moves; may be empty (argc 0: an empty line) */
-    int argc;
+    struct slice *argv; /* lent until the next call or until the buffer moves */
+    int argc;           /* 0: an empty line or array, to be skipped */
     size_t size;      /* bytes of the buffer that the request took */
-    bool canonical;   /* its bytes may go to the stream as they stand: multibulk with minimal lengths */
+    bool canonical;   /* its bytes may go to the stream as they stand: exact multibulk form */
     const char *error; /* RESP_BAD: the text behind "Protocol error: " */
     /* bounds, set by the owner */
     size_t bulk_max;
@@ -52,12 +52,12 @@ void resp_request_reset(struct resp_request *r);
 /* Looks at buf[0..len): the next request begins at its first byte. On RESP_MORE call again with the
  * same beginning and more bytes. */
 enum resp_got resp_request_next(struct resp_request *r, const char *buf, size_t len);
-/* How many bytes the unfinished request still needs at least (for sizing the buffer); 0: unknown. */
+/* Bytes that the unfinished request still needs at least (for sizing the buffer); 0: unknown. */
 size_t resp_request_missing(const struct resp_request *r);
 
-/* Splits a line into words as inline commands and config lines do: quotes "..." with \n \r \t \b \a
- * \xHH, '...' with \'. Returns the words in one block to be given to mem_free, or NULL when quotes
- * are unbalanced. */
+/* Splits a line into words as inline commands and config lines do: quotes "..." with \n \r \t \b
+ * \a \xHH, '...' with \'. Gives the words in one block (mem_free), or NULL when quotes are
+ * unbalanced. */
 struct slice *resp_split_line(struct slice line, int *count);
 
 #endif

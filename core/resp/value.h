@@ -25,10 +25,11 @@ enum resp_kind {
 
 struct resp_value {
     enum resp_kind kind;
-    struct slice text;             /* status, error (without '-'), bulk, verbatim (without "txt:"), bignum, double as sent */
+    /* status, error (without '-'), bulk, verbatim (without "txt:"), bignum, double as sent */
+    struct slice text;
     int64_t number;                /* int, bool (0/1) */
     double real;                   /* double */
-    const struct resp_value *item; /* array, set, push: n items; map: 2n items, key and value in turn */
+    const struct resp_value *item; /* array, set, push: n; map: 2n, key and value in turn */
     size_t n;
 };
 

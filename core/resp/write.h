@@ -10,7 +10,7 @@
 #include "core/base/buf.h"
 
 void resp_status(struct buf *b, struct slice s);         /* +s; CR and LF in s become spaces */
-void resp_error(struct buf *b, struct slice s);          /* -s as it is (code word included), same cleaning */
+void resp_error(struct buf *b, struct slice s);          /* -s, code word included; cleaned too */
 void resp_int(struct buf *b, int64_t v);
 void resp_bulk(struct buf *b, struct slice s);
 void resp_bulk_int(struct buf *b, int64_t v);            /* the number's text as a bulk */

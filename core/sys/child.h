@@ -16,7 +16,8 @@ struct child {
     int64_t fork_us; /* what the fork itself took */
 };
 
-/* body's return value is the exit code; report_fd there is the write end. -1 on failure (errno text in log). */
+/* body's return value is the exit code; report_fd there is the write end; the child dies with its
+ * parent. -1 on failure (errno text in log). */
 int child_fork(struct child *c, int (*body)(void *arg, int report_fd), void *arg);
 /* True once the child ended: *code is its exit code, *signal its fatal signal or 0. Reaps it. */
 bool child_poll(struct child *c, int *code, int *signal);

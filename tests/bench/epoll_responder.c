@@ -1,6 +1,6 @@
 /* epoll_responder: the limit that the throughput bench measures against. One thread, bare epoll, no
- * keys: it walks RESP requests only as far as needed to count them and answers each by a fixed reply
- * of the size that GET and SET have: "$16" and a value for what begins like GET, "+OK" for the rest.
+ * keys: it walks RESP requests only as far as needed to count them and answers each by a fixed
+ * reply of the size that GET and SET have: "$16" and a value for GET, "+OK" for the rest.
  *
  *     epoll_responder PORT          listens on 127.0.0.1 until it is killed */
 #include <errno.h>

@@ -535,8 +535,8 @@ START_TEST(listening_says_why_not)
     ck_assert(!listen_tcp(s.loop, "127.0.0.1", port, 10, take, &s, &msg));
     char want[200];
     snprintf(want, sizeof(want),
-             "Could not create server TCP listening socket 127.0.0.1:%d: bind: Address already in use",
-             port);
+             "Could not create server TCP listening socket 127.0.0.1:%d: "
+             "bind: Address already in use", port);
     ck_assert_str_eq(msg.text, want);
     bool absent = false;
     ck_assert(!listen_tcp_optional(s.loop, "192.0.2.77", 0, 10, take, &s, &msg, &absent));

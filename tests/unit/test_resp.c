@@ -56,8 +56,8 @@ static const char *const request_texts[] = {
     "*1\r\n$-1\r\n", "*1\r\n$abc\r\n", "*1\r\n$05\r\nhello\r\n", "*1\r\n$536870913\r\n",
     "*1\r\n$3\r\nabcXY*1\r\n$1\r\nz\r\n", "*1\rX$1\r\nz\r\n",
     "get \"unbalanced\r\n", "get \"a\"b\r\n", "\r\n\r\n",
-    "*12\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n$1\r\n8\r\n"
-    "$1\r\n9\r\n$2\r\n10\r\n$2\r\n11\r\n$2\r\n12\r\nPING\r\n",
+    "*12\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
+    "$1\r\n8\r\n$1\r\n9\r\n$2\r\n10\r\n$2\r\n11\r\n$2\r\n12\r\nPING\r\n",
 };
 #define N_REQUESTS (sizeof(request_texts) / sizeof(request_texts[0]))
 
@@ -132,7 +132,8 @@ static const char *error_of(struct slice bytes, bool unauthenticated)
     resp_request_init(&r, BULK_MAX);
     r.unauthenticated = unauthenticated;
     enum resp_got got = resp_request_next(&r, bytes.p, bytes.n);
-    snprintf(text, sizeof(text), "%s", got == RESP_BAD ? r.error : got == RESP_ONE ? "one" : "more");
+    const char *good = got == RESP_ONE ? "one" : "more";
+    snprintf(text, sizeof(text), "%s", got == RESP_BAD ? r.error : good);
     resp_request_free(&r);
     return text;
 }
@@ -275,16 +276,17 @@ static void transcribe_replies(struct slice bytes, const size_t *cuts, size_t n_
     resp_reply_free(&r);
 }
 
+#define NESTED_8 "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
 static const char *const reply_texts[] = {
     "+OK\r\n:-12\r\n$3\r\nabc\r\n$-1\r\n*-1\r\n_\r\n",
     "*3\r\n:1\r\n*2\r\n+a\r\n$2\r\nbc\r\n*0\r\n-ERR no\r\n",
     "%2\r\n+a\r\n:1\r\n$1\r\nb\r\n*1\r\n#t\r\n>2\r\n+x\r\n,1.5\r\n~1\r\n(123456789012345678901\r\n",
     "=7\r\ntxt:abc\r\n!5\r\nERR x\r\n,inf\r\n,nan\r\n",
     "|1\r\n+ttl\r\n:3\r\n*2\r\n|1\r\n+k\r\n*1\r\n+v\r\n+one\r\n+two\r\n",
-    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
-    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
-    "?\r\n", "+a\rb\r\n", "$3\r\nabcd\r\n", ":x\r\n", "*4194305\r\n", "$1048577\r\n", "=2\r\nab\r\n",
-    "#x\r\n", "*-2\r\n", ",abc\r\n", "_x\r\n", "%-1\r\n",
+    NESTED_8 NESTED_8 ":1\r\n",
+    NESTED_8 NESTED_8 "*1\r\n:1\r\n",
+    "?\r\n", "+a\rb\r\n", "$3\r\nabcd\r\n", ":x\r\n", "*4194305\r\n", "$1048577\r\n",
+    "=2\r\nab\r\n", "#x\r\n", "*-2\r\n", ",abc\r\n", "_x\r\n", "%-1\r\n",
 };
 
 START_TEST(replies_do_not_depend_on_the_cuts)
@@ -353,15 +355,16 @@ START_TEST(writers_write_both_protocols)
     WRITES("-ERR x\r\n", resp_error(&b, SLICE("ERR x")));
     WRITES(":-5\r\n:0\r\n:12345\r\n", resp_int(&b, -5); resp_int(&b, 0); resp_int(&b, 12345));
     WRITES(":-9223372036854775808\r\n", resp_int(&b, INT64_MIN));
-    WRITES("$0\r\n\r\n$11\r\nhello world\r\n", resp_bulk(&b, SLICE("")); resp_bulk(&b, SLICE("hello world")));
+    WRITES("$0\r\n\r\n$11\r\nhello world\r\n", resp_bulk(&b, SLICE(""));
+           resp_bulk(&b, SLICE("hello world")));
     WRITES("$2\r\n-7\r\n", resp_bulk_int(&b, -7));
     WRITES("$-1\r\n_\r\n*-1\r\n_\r\n", resp_null(&b, 2); resp_null(&b, 3); resp_null_array(&b, 2);
            resp_null_array(&b, 3));
     WRITES("*4\r\n%2\r\n", resp_map(&b, 2, 2); resp_map(&b, 3, 2));
     WRITES("*2\r\n~2\r\n*3\r\n>3\r\n", resp_set(&b, 2, 2); resp_set(&b, 3, 2); resp_push(&b, 2, 3);
            resp_push(&b, 3, 3));
-    WRITES("$3\r\n1.5\r\n,1.5\r\n,inf\r\n,nan\r\n", resp_double(&b, 2, 1.5); resp_double(&b, 3, 1.5);
-           resp_double(&b, 3, INFINITY); resp_double(&b, 3, NAN));
+    WRITES("$3\r\n1.5\r\n,1.5\r\n,inf\r\n,nan\r\n", resp_double(&b, 2, 1.5);
+           resp_double(&b, 3, 1.5); resp_double(&b, 3, INFINITY); resp_double(&b, 3, NAN));
     WRITES(":1\r\n#t\r\n#f\r\n", resp_bool(&b, 2, true); resp_bool(&b, 3, true);
            resp_bool(&b, 3, false));
     WRITES("$2\r\n12\r\n(12\r\n", resp_bignum(&b, 2, SLICE("12")); resp_bignum(&b, 3, SLICE("12")));
