@@ -2,9 +2,10 @@
  *
  * A request is a RESP array of bulk strings, or one inline line (words, quotes, escapes). Nothing
  * is allocated for an argument: slices point into the buffer that was given. The reader remembers
- * how far it got in an unfinished request (offsets, not pointers), so that a long one is not scanned
- * again. Bounds: RESP_ARGS_MAX arguments, bulk_max bytes a bulk, RESP_INLINE_MAX an inline line;
- * before authentication the much smaller RESP_UNAUTH_*. Pure. Tests: unit/resp, fuzz/request. */
+ * how far it got in an unfinished request (offsets, not pointers), so that a long one is not
+ * scanned again. Bounds: RESP_ARGS_MAX arguments, bulk_max bytes a bulk, RESP_INLINE_MAX an inline
+ * line; before authentication the much smaller RESP_UNAUTH_*. Pure. Tests: unit/resp,
+ * fuzz/request. */
 #ifndef CORE_RESP_READ_H
 #define CORE_RESP_READ_H
 
