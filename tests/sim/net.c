@@ -82,7 +82,7 @@ static bool side_lives(const struct side *s)
 static int64_t draw_delay(struct sim *s)
 {
     int64_t d = sim_between(&s->rng, s->opt.delay_min, s->opt.delay_max);
-    for (int64_t again = 200; again < 7000 && s->phase == PHASE_FAULTS; again *= 2) {
+    for (int64_t again = 200; again < 1000 && s->phase == PHASE_FAULTS; again *= 2) {
         if (!sim_chance(&s->rng, s->opt.loss)) break;
         d += again;
     }

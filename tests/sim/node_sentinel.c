@@ -132,7 +132,7 @@ static bool state_line(struct slice line, struct sn_line_in *in)
 /* The words behind "sentinel" or "#" are what the reader wants: skips the first. */
 static void read_state(struct sentinel *t, struct slice text)
 {
-    struct sn_line_in lines[200];
+    struct sn_line_in lines[200] = { 0 };
     struct slice *blocks[200];
     size_t n = 0, from = 0;
     while (from < text.n && n < 200) {
