@@ -10,11 +10,15 @@ static int64_t info_age_max(const struct sn_group *g)
     return g->master->s_down ? OLD_PERIODS * p->ping_period : 3 * p->info_period;
 }
 
+/* The time that the master has been silent is no fault of its replicas. It counts from its last
+ * answer, not from our S_DOWN: we may have been in TILT when it died. */
 static int64_t link_down_max(const struct sn_group *g)
 {
-    int64_t max = 10 * g->saved.down_after_ms;
-    if (g->master->s_down) max += g->core->now - g->master->s_down_since;
-    return max;
+    const struct sn_instance *m = g->master;
+    int64_t max = 10 * g->saved.down_after_ms, since = m->s_down_since;
+    if (!m->s_down) return max;
+    if (m->link->last_avail < since) since = m->link->last_avail;
+    return max + g->core->now - since;
 }
 
 enum sn_reject sn_judge(const struct sn_instance *r)

@@ -48,20 +48,28 @@ static struct node *agreed(struct sim *s, int group, char *why, size_t cap)
     return one;
 }
 
-/* A replica that began behind another replica is not in the master's INFO: Sentinels never hear of
- * it, and it may stay where it is. */
-static bool may_be_chained(struct sim *s, struct node *n)
+/* Sentinels learn of replicas from the master's INFO alone: one that was behind another replica
+ * whenever they looked, or not there at all, is unknown to them and stays where it is. */
+static bool is_known(struct sim *s, struct node *n)
 {
-    struct node *up = node_data_follows(n);
-    return n->nth % world_data_count(s) == s->opt.chained && up && up->alive &&
-           up->kind == NODE_DATA && up->group == n->group;
+    if (!s->opt.sentinels) return true;
+    sim_each(s, t)
+    {
+        const struct sn_core *core = node_sentinel_core(t);
+        for (size_t i = 0; core && i < core->groups.n; i++)
+            for (size_t k = 0; k < core->groups.at[i]->replicas.n; k++) {
+                const struct sn_addr *a = &core->groups.at[i]->replicas.at[k]->addr;
+                if (a->port == n->port && strcmp(a->ip, n->ip) == 0) return true;
+            }
+    }
+    return false;
 }
 
 static bool follows(struct sim *s, struct node *n, struct node *m, char *why, size_t cap)
 {
     if (node_data_is_master(n)) {
         snprintf(why, cap, "%s is a master, as well as %s", n->name, m->name);
-    } else if (node_data_follows(n) != m && !may_be_chained(s, n)) {
+    } else if (node_data_follows(n) != m) {
         struct node *f = node_data_follows(n);
         snprintf(why, cap, "%s follows %s, not %s", n->name, f ? f->name : "nobody", m->name);
     } else if (!node_data_link_up(n)) {
@@ -88,7 +96,7 @@ static bool group_in_order(struct sim *s, int group, char *why, size_t cap)
     }
     for (int i = 0; i < world_data_count(s); i++) {
         struct node *n = world_data(s, group, i);
-        if (n == m || !n->alive) continue;
+        if (n == m || !n->alive || !is_known(s, n)) continue;
         if (!follows(s, n, m, why, cap)) return false;
     }
     return true;

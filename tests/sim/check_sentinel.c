@@ -212,7 +212,9 @@ static bool fit(const struct sn_core *core, const struct sn_group *g, const stru
     int64_t fresh = g->master->s_down ? 5 * ping : 3 * core->params.info_period;
     if (now - r->facts.info_at > fresh) return false;
     int64_t limit = 10 * g->saved.down_after_ms;
-    if (g->master->s_down) limit += now - g->master->s_down_since;
+    int64_t silent = now - g->master->s_down_since;
+    if (now - g->master->link->last_avail > silent) silent = now - g->master->link->last_avail;
+    if (g->master->s_down) limit += silent;
     return r->facts.master_link_down_ms <= limit;
 }
 

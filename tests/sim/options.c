@@ -63,8 +63,8 @@ static void draw_data(struct options *o, struct rng *r)
     o->snapshot_ms = sim_between(r, 1, rng_below(r, 2) ? 20 : 1500);
     o->write_every = sim_between(r, 20, 200);
     o->payload_max = payloads[rng_below(r, 3)];
-    o->repl_timeout = sim_between(r, 3, 12) * 1000;
     o->repl_ping = sim_between(r, 1, 3) * 1000;
+    o->repl_timeout = 2 * o->repl_ping + sim_between(r, 1, 8) * 1000;
     o->wait_all = rng_below(r, 3) == 0;
     if (o->wait_all) { /* then not one acknowledged write may be lost: no memory is, either */
         o->durable_data = true;
@@ -86,6 +86,8 @@ void options_draw(struct options *o, uint64_t seed)
     draw_net(o, &r);
     draw_faults(o, &r);
     draw_data(o, &r);
+    /* A time-out near the way there and back proves nothing but that. */
+    if (o->down_after < 15 * o->delay_max) o->down_after = 15 * o->delay_max;
 }
 
 void options_print(const struct options *o, char *out, size_t cap)

@@ -6,7 +6,8 @@
 #include "tests/sim/node_data.h"
 #include "tests/sim/node_sentinel.h"
 
-#define SETTLE_MS 4000 /* the Sentinels hear of each other before anything goes wrong */
+#define WATCHED_MS 2500 /* the replicas are there when the Sentinels first look at the master */
+#define SETTLE_MS 6000  /* the Sentinels hear of each other before anything goes wrong */
 
 int world_data_count(const struct sim *s) { return 1 + s->opt.replicas; }
 
@@ -42,6 +43,10 @@ static void begin_faults(struct sim *s, const struct sim_event *e) { faults_star
 
 void world_start(struct sim *s)
 {
-    sim_each(s, n) sim_boot(n);
+    sim_each(s, n)
+    {
+        if (n->kind == NODE_SENTINEL) sim_boot_later(n, WATCHED_MS);
+        else sim_boot(n);
+    }
     sim_at(s, SETTLE_MS, begin_faults, NULL, 0);
 }
