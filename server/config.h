@@ -141,6 +141,7 @@ struct server_config {
     int64_t busy_reply_threshold; /* ms */
     int notify_keyspace_events;   /* bits of server_notify */
     bool enable_debug_assert;
+    int unused_module; /* loadmodule is refused: its row needs a field */
 
     /* cluster: accepted, since charts and exporters set and read them */
     bool cluster_enabled, cluster_require_full_coverage, cluster_allow_reads_when_down;
@@ -159,6 +160,9 @@ struct server_config {
  * (config_apply.h), `hooks` of the shared ones; both may be NULL where nothing is applied live. */
 void server_config_init(struct server_config *cfg, struct conf *conf, void *server,
                         struct front_config_hooks *hooks);
+
+/* REPLICAOF at run time; an empty host: a master. */
+void server_config_set_replicaof(struct server_config *cfg, struct slice host, int port);
 
 /* "Klsx" and back, as notify-keyspace-events writes them; false: a character that is none. */
 bool server_notify_parse(struct slice text, int *bits);

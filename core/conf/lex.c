@@ -6,6 +6,7 @@
 
 #include "core/base/buf.h"
 #include "core/sys/file.h"
+#include "core/sys/process.h"
 
 void conf_lines_init(struct conf_lines *l)
 {
@@ -44,7 +45,8 @@ static void error_put(struct conf_lines *l, const char *file, int number, struct
 
 void conf_error_add(struct conf_lines *l, const struct conf_line *at, const char *reason)
 {
-    error_put(l, at->file, at->number, slice_z(at->text), reason);
+    if (at) error_put(l, at->file, at->number, slice_z(at->text), reason);
+    else error_put(l, "", 0, SLICE(""), reason);
 }
 
 /* ---- words ---- */
@@ -211,7 +213,14 @@ static enum err file_depth(struct conf_lines *l, const char *path, int depth, st
 /* The files of one include pattern, sorted by name as glob(3) gives them. */
 static bool include_one(struct conf_lines *l, const char *pattern, int depth, struct errmsg *m)
 {
-    if (!strpbrk(pattern, "*?[")) return file_depth(l, pattern, depth, m) == ERR_NONE;
+    if (!strpbrk(pattern, "*?[")) {
+        struct errmsg why = { "" };
+        if (process_readable_check(pattern, &why)) {
+            err_set(m, ERR_IO, "can't open config file '%s': %s", pattern, why.text);
+            return false;
+        }
+        return file_depth(l, pattern, depth, m) == ERR_NONE;
+    }
     glob_t found;
     bool ok = true;
     if (glob(pattern, 0, NULL, &found) == 0) {

@@ -59,6 +59,7 @@ void conf_read_text(struct conf_lines *l, const char *file, struct slice text);
 enum err conf_read_file(struct conf_lines *l, const char *path, struct errmsg *m);
 /* Adds one line from ready words (an option of the command line). */
 void conf_read_words(struct conf_lines *l, const struct slice *word, size_t n);
+/* `at` NULL: an error of no line. */
 void conf_error_add(struct conf_lines *l, const struct conf_line *at, const char *reason);
 
 /* Splits one line into words; gives them (conf_words_free). False: quotes do not balance.

@@ -43,6 +43,8 @@ struct front_start {
 
 /* Loads the lines; on an error prints Redis' four lines to stderr and returns false. */
 bool start_load(struct front_start *s, struct conf *c, bool (*skip)(const struct conf_line *));
+/* The four lines of the first error of s->lines, for errors found later (Sentinel's lines). */
+void start_fatal(const struct front_start *s);
 /* Prints every error of the file (`file:line: reason`) and a summary; 0 or 1, for --check-config. */
 int start_check(struct front_start *s, struct conf *c, bool (*skip)(const struct conf_line *));
 
@@ -52,6 +54,9 @@ void start_initialized(struct front_start *s, const struct front_config *cfg);
 /* "Ready to accept connections tcp" and so on, and the supervisor is told; `status` is what
  * systemd shows, NULL: the usual words. */
 void start_ready(struct front_start *s, const struct front_config *cfg, const char *status);
+/* Tells systemd another status ("MASTER <-> REPLICA sync: ..."). */
+void start_status(struct front_start *s, const char *status);
+/* Shows the process title again: the template or the port changed. */
 void start_title(struct front_start *s, const struct front_config *cfg);
 void start_stopping(struct front_start *s);
 void start_end(struct front_start *s, const struct front_config *cfg);

@@ -22,6 +22,7 @@ enum err process_cwd(struct buf *out, struct errmsg *msg);
 enum err process_folder_check(const char *path, struct errmsg *msg);
 /* Can the file be appended to (it is made when missing)? For logfile. */
 enum err process_appendable_check(const char *path, struct errmsg *msg);
+enum err process_readable_check(const char *path, struct errmsg *msg);
 enum err process_writable_check(const char *path, struct errmsg *msg);
 /* Absolute form of a path, which need not exist. Gives. */
 char *process_absolute(const char *path);
