@@ -242,10 +242,20 @@ int64_t sn_deadline(const struct sn_core *core)
 
 /* ---- saving ---- */
 
-static void deny(struct sn_actions *list, struct sn_action *act)
+static void unsend(struct sn_core *core, struct sn_action *act)
+{
+    struct sn_link *link = sn_link_find(core, act->link);
+    act->kind = SN_DO_NONE;
+    if (!link) return;
+    if (link->conn[act->conn].pending) link->conn[act->conn].pending--;
+    struct sn_instance *inst = sn_link_user(link, sn_tag_inst(act->tag));
+    if (inst && sn_tag_kind(act->tag) == SN_TAG_ASK && inst->asks_flying) inst->asks_flying--;
+}
+
+static void deny(struct sn_core *core, struct sn_action *act)
 {
     if (act->kind == SN_DO_SEND) {
-        act->kind = SN_DO_NONE;
+        unsend(core, act);
     } else if (act->answer == SN_ANS_VOTE) {
         act->text = SLICE("*");
         act->epoch = 0;
@@ -259,8 +269,13 @@ void sn_save_failed(struct sn_core *core, struct sn_actions *list, size_t i)
 {
     must(i < list->list.n && list->list.at[i].kind == SN_DO_PERSIST);
     for (size_t j = i + 1; j < list->list.n; j++)
-        if (list->list.at[j].after_save) deny(list, &list->list.at[j]);
+        if (list->list.at[j].after_save) deny(core, &list->list.at[j]);
     /* A vote that might be forgotten was never given; its epoch stays used. */
-    for (size_t j = 0; j < core->groups.n; j++)
-        if (core->groups.at[j]->voted_step == core->step) core->groups.at[j]->saved.leader[0] = 0;
+    for (size_t j = 0; j < core->groups.n; j++) {
+        struct sn_group *g = core->groups.at[j];
+        if (g->voted_step != core->step) continue;
+        sn_failover_unsaved(g);
+        g->saved.leader[0] = 0;
+    }
+    core->promised = sn_deadline(core);
 }

@@ -6,6 +6,7 @@
 #include "sentinel/actions.h"
 #include "sentinel/addr.h"
 #include "sentinel/core.h"
+#include "sentinel/failover.h"
 #include "sentinel/group.h"
 #include "sentinel/send.h"
 #include "sentinel/view.h"
@@ -60,6 +61,7 @@ static void s_down_set(struct sn_instance *inst, bool down)
         inst->script_kill_sent = false;
     }
     if (inst->kind == SN_MASTER) forget_answers(inst->group);
+    else if (inst->kind == SN_PEER && !down) sn_failover_peer_back(inst->group);
     sn_emit(core, down ? SN_EVT_SDOWN : SN_EVT_SDOWN_END, inst, NULL);
     sn_touch(inst->group);
 }
@@ -168,6 +170,7 @@ static void ask(struct sn_instance *peer, bool standing)
                          : sn_send(peer, SN_CMD, SN_TAG_ASK, words);
     if (!sent) return;
     peer->asked_at = core->now;
+    peer->asks_flying++;
     if (standing) peer->asked_epoch = g->fo.epoch;
 }
 
@@ -179,9 +182,8 @@ void sn_ask_peers(struct sn_group *g)
     for (size_t i = 0; i < g->peers.n; i++) {
         struct sn_instance *p = g->peers.at[i];
         if (p->link->conn[SN_CMD].phase != SN_OPEN) continue;
-        bool waiting = p->asked_at != SN_NEVER && p->down_reply_at < p->asked_at;
-        int64_t at = p->asked_at == SN_NEVER ? core->now
-                     : p->asked_at + (waiting ? core->params.ask_period : ask_interval(g));
+        int64_t wait = p->asks_flying ? core->params.ask_period : ask_interval(g);
+        int64_t at = p->asked_at == SN_NEVER ? core->now : p->asked_at + wait;
         if ((standing && p->asked_epoch != g->fo.epoch) || core->now >= at) {
             ask(p, standing);
             at = p->asked_at + core->params.ask_period;
@@ -194,6 +196,8 @@ void sn_peer_answered(struct sn_instance *peer, uint32_t gen, const struct sn_va
 {
     struct sn_group *g = peer->group;
     struct sn_core *core = g->core;
+    if (peer->asks_flying) peer->asks_flying--;
+    sn_touch(g);
     if (v->kind != SN_VAL_ARRAY || v->n != 3 || v->items[0].kind != SN_VAL_INT ||
         v->items[1].kind != SN_VAL_BULK || v->items[2].kind != SN_VAL_INT)
         return;
@@ -209,7 +213,6 @@ void sn_peer_answered(struct sn_instance *peer, uint32_t gen, const struct sn_va
         peer->voted_epoch = epoch;
         slice_cstr(v->items[1].text, peer->voted, sizeof(peer->voted));
     }
-    sn_touch(g);
 }
 
 /* ---- being asked ---- */

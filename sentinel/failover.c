@@ -3,13 +3,14 @@
 #include "sentinel/actions.h"
 #include "sentinel/core.h"
 #include "sentinel/group.h"
+#include "sentinel/heap.h"
 #include "sentinel/pick.h"
 #include "sentinel/reconf.h"
 #include "sentinel/send.h"
 #include "sentinel/view.h"
 #include "sentinel/vote.h"
 
-#define TURN_MS 10      /* between the turns of two peers that see O_DOWN at the same time */
+#define TURN_MS 20      /* between the turns of two peers that see O_DOWN at the same time */
 #define TURN_SPREAD_MS 5
 #define ELECTION_MS 1000 /* an election lasts so long at least, twice as long at most */
 #define FRESH_INFO_MS 50 /* longest wait for the candidates' INFO */
@@ -148,6 +149,27 @@ static int64_t retry_wait(struct sn_group *g)
     if (fo->lost > 3) wait += 1000LL << (fo->lost < 20 ? fo->lost - 3 : 17);
     fo->lost++;
     return wait < max ? wait : max;
+}
+
+void sn_failover_peer_back(struct sn_group *g)
+{
+    struct sn_failover *fo = &g->fo;
+    if (fo->state != SN_FO_NONE || !fo->lost) return;
+    int64_t soon = g->core->now + 50 + (int64_t)rng_below(&g->core->rng, 950);
+    fo->lost = 1;
+    if (fo->not_before > soon) fo->not_before = soon;
+}
+
+void sn_failover_unsaved(struct sn_group *g)
+{
+    bool began = g->fo.state != SN_FO_NONE && g->fo.started == g->core->now;
+    if (!began || strcmp(g->saved.leader, g->core->saved.myid) != 0) return;
+    sn_failover_clear(g);
+    g->fo.not_before = g->core->now + retry_wait(g);
+    if (g->fo.not_before < g->due) {
+        g->due = g->fo.not_before;
+        sn_heap_moved(g->core, g);
+    }
 }
 
 static void run_wait_start(struct sn_group *g)

@@ -13,6 +13,10 @@
 void sn_failover_consider(struct sn_group *g);
 /* Takes a new epoch and begins. Forced: without election (SENTINEL FAILOVER). */
 void sn_failover_start(struct sn_group *g, bool forced);
+/* A peer is alive again: after elections that nobody won there may be a majority now. */
+void sn_failover_peer_back(struct sn_group *g);
+/* The vote for ourselves could not be saved: what it began in this step has not happened. */
+void sn_failover_unsaved(struct sn_group *g);
 /* Goes as far as it can now. */
 void sn_failover_run(struct sn_group *g);
 /* A report of role:master of the replica that we promote. */

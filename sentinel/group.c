@@ -59,8 +59,10 @@ void sn_conn_close(struct sn_core *core, struct sn_link *link, enum sn_conn conn
     if (conn == SN_CMD) {
         link->ping_flying = false;
         for (size_t i = 0; i < link->users.n; i++) {
-            link->users.at[i]->info_flying = link->users.at[i]->hello_flying = false;
-            sn_touch(link->users.at[i]->group);
+            struct sn_instance *u = link->users.at[i];
+            u->info_flying = u->hello_flying = false;
+            u->asks_flying = 0;
+            sn_touch(u->group);
         }
     }
     if (!in_driver || !core->out) return;

@@ -127,6 +127,7 @@ static void adopt_config(struct sn_group *g, struct sn_instance *from, const str
 {
     struct sn_core *core = g->core;
     struct sn_addr old = g->master->addr, to;
+    struct sn_instance *vain = g->fo.promoted;
     bool same = sn_addr_is(&old, h->master_host, h->master_port);
     if (!same && sn_addr_set(&to, h->master_host, h->master_port,
                              core->saved.resolve_hostnames) != ERR_NONE)
@@ -139,10 +140,14 @@ static void adopt_config(struct sn_group *g, struct sn_instance *from, const str
     /* Ours, if any, is overtaken: it must not publish its result under the epoch of another. */
     if (g->fo.state != SN_FO_NONE) sn_failover_clear(g);
     sn_actions_persist(core->out);
+    if (!same) {
+        sn_emit(core, SN_EVT_CONFIG_UPDATE, from, NULL);
+        sn_switch_event(g, &to);
+        sn_group_switch(g, &to, false);
+    }
+    /* What we promoted in vain is a master of the past. */
+    if (vain && vain != g->master) vain->was_master = true;
     if (same) return;
-    sn_emit(core, SN_EVT_CONFIG_UPDATE, from, NULL);
-    sn_switch_event(g, &to);
-    sn_group_switch(g, &to, false);
     sn_reconf_script(g, "observer", &old, &g->master->addr);
 }
 

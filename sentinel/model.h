@@ -130,7 +130,8 @@ struct sn_instance {
     int64_t slaveof_at;    /* last SLAVEOF sent by us; SN_NEVER */
     enum sn_reconf reconf;
     int64_t reconf_since;
-    bool was_master;       /* it was our master before and has not reported role slave since */
+    bool was_master;       /* a master of an older configuration (or one that we promoted in vain)
+                              that has not reported role slave since */
     enum sn_reject reject; /* verdict of the last selection, for readers */
 
     /* peers */
@@ -138,6 +139,7 @@ struct sn_instance {
     bool master_down;      /* it says so of the present address */
     int64_t down_reply_at; /* last reply to IS-MASTER-DOWN-BY-ADDR; SN_NEVER */
     int64_t asked_at;      /* last request; SN_NEVER */
+    unsigned asks_flying;  /* requests without an answer on this connection */
     uint64_t asked_epoch;  /* epoch of the last vote request that is on its way or answered */
     char voted[SN_ID_LEN + 1];
     uint64_t voted_epoch;

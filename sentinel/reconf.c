@@ -107,7 +107,8 @@ enum sn_reconf_state sn_reconf_run(struct sn_group *g)
     int64_t at = g->fo.state_since + g->saved.failover_timeout_ms;
     for (size_t i = 0; i < g->replicas.n; i++) progress(g->replicas.at[i]);
     start_more(g);
-    if (g->fo.promoted->s_down) return SN_RECONF_WORKING;
+    /* The next failover is what is needed now, and it can only begin when this one has ended. */
+    if (g->fo.promoted->s_down) return SN_RECONF_TIMEOUT;
     if (all_done(g)) return SN_RECONF_FINISHED;
     if (g->core->now >= at) return SN_RECONF_TIMEOUT;
     sn_want(g, at);
@@ -116,6 +117,7 @@ enum sn_reconf_state sn_reconf_run(struct sn_group *g)
 
 void sn_reconf_best_effort(struct sn_group *g)
 {
+    if (g->fo.promoted->s_down) return;
     for (size_t i = 0; i < g->replicas.n; i++) {
         struct sn_instance *r = g->replicas.at[i];
         if (r == g->fo.promoted || r->reconf == SN_RECONF_DONE || r->reconf == SN_RECONF_SENT)

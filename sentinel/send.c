@@ -95,13 +95,24 @@ bool sn_send_slaveof(struct sn_instance *inst, const struct sn_addr *to)
     const char *host = to ? sn_announced_host(core, to) : "NO";
     char port[16] = "ONE";
     if (to) snprintf(port, sizeof(port), "%d", to->port);
-    if (!sn_send(inst, SN_CMD, SN_TAG_NONE, SN_WORDS("MULTI"))) return false;
-    sn_send(inst, SN_CMD, SN_TAG_NONE, SN_WORDS("SLAVEOF", host, port));
-    sn_send(inst, SN_CMD, SN_TAG_NONE, SN_WORDS("CONFIG", "REWRITE"));
-    sn_send(inst, SN_CMD, SN_TAG_NONE, SN_WORDS("CLIENT", "KILL", "TYPE", "normal"));
-    sn_send(inst, SN_CMD, SN_TAG_NONE, SN_WORDS("CLIENT", "KILL", "TYPE", "pubsub"));
-    sn_send(inst, SN_CMD, SN_TAG_EXEC, SN_WORDS("EXEC"));
-    sn_send(inst, SN_CMD, SN_TAG_ROLE, SN_WORDS("ROLE"));
+    const struct {
+        enum sn_tag tag;
+        const char *const *words;
+    } rows[] = {
+        { SN_TAG_NONE, SN_WORDS("MULTI") },
+        { SN_TAG_NONE, SN_WORDS("SLAVEOF", host, port) },
+        { SN_TAG_NONE, SN_WORDS("CONFIG", "REWRITE") },
+        { SN_TAG_NONE, SN_WORDS("CLIENT", "KILL", "TYPE", "normal") },
+        { SN_TAG_NONE, SN_WORDS("CLIENT", "KILL", "TYPE", "pubsub") },
+        { SN_TAG_EXEC, SN_WORDS("EXEC") },
+        { SN_TAG_ROLE, SN_WORDS("ROLE") },
+    };
+    bool unsaved = inst->group->voted_step == core->step;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct sn_action *act = send(inst, SN_CMD, rows[i].tag, rows[i].words);
+        if (!act) return false;
+        act->after_save = unsaved;
+    }
     sn_send_info(inst);
     inst->slaveof_at = core->now;
     return true;

@@ -37,7 +37,8 @@ void sn_send_info(struct sn_instance *inst);
 /* AUTH if configured, and the connection's name. */
 void sn_send_greeting(struct sn_instance *inst, enum sn_conn conn);
 /* One transaction: SLAVEOF to (NULL: NO ONE), CONFIG REWRITE, CLIENT KILL; ROLE and INFO right
- * behind it, so that its effect is seen one round trip later. False when not connected. */
+ * behind it, so that its effect is seen one round trip later. Not sent when a vote of this step
+ * could not be saved. False when not connected. */
 bool sn_send_slaveof(struct sn_instance *inst, const struct sn_addr *to);
 
 #endif

@@ -23,8 +23,8 @@ static void yield(struct sn_group *g)
     if (wait > YIELD_MS) wait = YIELD_MS;
     g->fo.started = core->now;
     g->fo.not_before = core->now + wait + (int64_t)rng_below(&core->rng, 1000);
-    g->fo.delay_logged = false;
-    g->fo.retry_if_fit = false;
+    g->fo.delay_logged = g->fo.retry_if_fit = false;
+    g->fo.lost = 0;
     sn_touch(g);
 }
 
@@ -71,8 +71,7 @@ static unsigned outstanding(const struct sn_group *g, uint64_t epoch)
     unsigned n = 0;
     for (size_t i = 0; i < g->peers.n; i++) {
         const struct sn_instance *p = g->peers.at[i];
-        bool answered = p->asked_epoch == epoch && p->down_reply_at != SN_NEVER &&
-                        p->down_reply_at >= p->asked_at;
+        bool answered = p->asked_epoch == epoch && !p->asks_flying;
         n += p->voted_epoch != epoch && !answered;
     }
     return n;

@@ -319,6 +319,7 @@ static void c_start(struct scene *s, const struct words *ws)
     struct host *h = the_host(s, ws->w[1]);
     h->alive = true;
     h->link_down_since = s->w.now;
+    if (h->name) return;
     h->runid[0]++;
     c_server(s, ws);
 }
