@@ -26,7 +26,8 @@ void rdb_load_start(struct rdb_loader *l, struct rdb_in *in, const struct rdb_lo
 
 void rdb_load_end(struct rdb_loader *l)
 {
-    if (l->phase == IN_VALUE && rdb_types[l->type].abandon) rdb_types[l->type].abandon(&l->building);
+    if (l->phase == IN_VALUE && rdb_types[l->type].abandon)
+        rdb_types[l->type].abandon(&l->building);
     l->phase = AT_END;
     str_free(&l->key);
 }

@@ -58,7 +58,10 @@ static enum err to_file(void *app, const void *p, size_t n, struct errmsg *msg)
 static ptrdiff_t from_file(void *app, void *p, size_t n, struct errmsg *msg)
 {
     size_t got = fread(p, 1, n, app);
-    if (got == 0 && ferror((FILE *)app)) return err_set(msg, ERR_IO, "cannot read"), RDB_READ_FAILED;
+    if (got == 0 && ferror((FILE *)app)) {
+        err_set(msg, ERR_IO, "cannot read");
+        return RDB_READ_FAILED;
+    }
     return (ptrdiff_t)got;
 }
 

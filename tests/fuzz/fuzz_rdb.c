@@ -1,5 +1,5 @@
-/* fuzz rdb: the loader of RDB files and of DUMP payloads. Read whole and read in small pieces with
- * pauses it must find the same; what it loaded must save and load again; a payload must not crash. */
+/* fuzz rdb: the loader of RDB files and of DUMP payloads. Read whole and read in small pieces
+ * with pauses it must find the same; what it loaded must save and load; no payload crashes. */
 #include <stdlib.h>
 #include <string.h>
 

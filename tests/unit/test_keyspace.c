@@ -1,5 +1,5 @@
-/* keyspace: differential of keys, strings and deadlines against plain arrays; the gate; expiry rules;
- * rename, copy, swap, flush. */
+/* keyspace: differential of keys, strings and deadlines against plain arrays; the gate;
+ * expiry rules; rename, copy, swap, flush. */
 #include "core/db/keyspace.h"
 
 #include "core/base/mem.h"

@@ -31,8 +31,10 @@ static void fill(struct keyspace *ks, uint64_t seed, int keys)
         size_t n = rng_below(&r, 20) ? rng_below(&r, 60) : rng_below(&r, sizeof(val));
         for (size_t k = 0; k < kn; k++) key[k] = (char)rng_next(&r);
         bool wild = rng_below(&r, 2);
-        for (size_t k = 0; k < n; k++) val[k] = (char)(wild ? rng_next(&r) : 'a' + rng_below(&r, 3));
-        if (rng_below(&r, 3) == 0) n = num_from_i64(val, (int64_t)(rng_next(&r) >> rng_below(&r, 64)));
+        for (size_t k = 0; k < n; k++)
+            val[k] = (char)(wild ? rng_next(&r) : 'a' + rng_below(&r, 3));
+        if (rng_below(&r, 3) == 0)
+            n = num_from_i64(val, (int64_t)(rng_next(&r) >> rng_below(&r, 64)));
         if (rng_below(&r, 10) == 0) kn = num_from_i64(key, (int64_t)rng_below(&r, 100000) - 50000);
         set(ks_db(ks, rng_below(&r, 2) ? 0 : 9), slice_of(key, kn), slice_of(val, n),
             rng_below(&r, 3) ? -1 : NOW + (int64_t)rng_below(&r, 100000) - 50000);
@@ -90,7 +92,8 @@ static ptrdiff_t source(void *app, void *p, size_t n, struct errmsg *msg)
     return (ptrdiff_t)k;
 }
 
-static void save_to(struct pipe *p, struct keyspace *ks, const struct rdb_save_options *o, size_t slice)
+static void save_to(struct pipe *p, struct keyspace *ks, const struct rdb_save_options *o,
+                    size_t slice)
 {
     struct rdb_out out;
     struct rdb_saver s;
@@ -234,12 +237,16 @@ START_TEST(clear_refusals)
     refused(BYTES("REDI"), ERR_SHORT, "at byte 4: unexpected end");
     refused(BYTES("REDIS0010\x15\x03" "foo"), ERR_FORMAT,
             "key 'foo': at byte 14: values of type stream-listpacks-3 (code 21)");
-    refused(BYTES("REDIS0010\x63\x03" "foo"), ERR_FORMAT, "at byte 10: unknown value type or opcode 99");
+    refused(BYTES("REDIS0010\x63\x03" "foo"),
+            ERR_FORMAT, "at byte 10: unknown value type or opcode 99");
     refused(BYTES("REDIS0010\x00\x03" "foo" "\x05" "abc"), ERR_SHORT, "key 'foo': at byte 18");
     /* Lengths that lie: nothing is allocated for them. */
-    refused(BYTES("REDIS0010\x00\x81\x7f\xff\xff\xff\xff\xff\xff\xff" "a"), ERR_SHORT, "unexpected end");
-    refused(BYTES("REDIS0010\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff" "a"), ERR_SHORT, "unexpected end");
-    refused(BYTES("REDIS0010\x00\xc3\x05\x80\x7f\xff\xff\xff" "abcde"), ERR_FORMAT, "claims 2147483647");
+    refused(BYTES("REDIS0010\x00\x81\x7f\xff\xff\xff\xff\xff\xff\xff" "a"),
+            ERR_SHORT, "unexpected end");
+    refused(BYTES("REDIS0010\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff" "a"),
+            ERR_SHORT, "unexpected end");
+    refused(BYTES("REDIS0010\x00\xc3\x05\x80\x7f\xff\xff\xff" "abcde"),
+            ERR_FORMAT, "claims 2147483647");
     refused(BYTES("REDIS0010\x00\xc3\x05\x30" "\xff\xff\xff\xff\xff"), ERR_FORMAT, "invalid LZF");
     refused(BYTES("REDIS0010\x00\xc4"), ERR_FORMAT, "unknown string encoding 4");
     refused(BYTES("REDIS0010\xfe\x80\x00\x01\x00\x00"), ERR_RANGE, "number 65536");
@@ -356,7 +363,8 @@ END_TEST
 
 static const struct unit_case cases[] = {
     UNIT(round_trip_in_pieces), UNIT(aux_functions_access),         UNIT(old_and_odd_files),
-    UNIT(clear_refusals),       UNIT(damage_never_crashes),         UNIT(a_failing_sink_ends_the_save),
+    UNIT(clear_refusals),       UNIT(damage_never_crashes),
+    UNIT(a_failing_sink_ends_the_save),
     UNIT(payloads_of_redis),
 };
 UNIT_MAIN("rdb", cases)
