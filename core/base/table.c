@@ -8,6 +8,8 @@
 #define SLOTS 7
 #define CHAINED 1u
 #define BITS_MAX 40
+#define SEGMENT_BITS 10 /* 64 KiB of buckets */
+#define SEGMENT ((size_t)1 << SEGMENT_BITS)
 #define FILL_MAX 6 /* entries a bucket before growing: about a quarter of them overflow then */
 #define HELD_FILL_MAX 24  /* the same while moving memory is to be avoided */
 #define STEP_EMPTY_MAX 16 /* empty buckets that count as one when moving */
@@ -39,6 +41,37 @@ static inline size_t buckets(const struct table *t, int half)
 static inline size_t index_of(const struct table *t, int half, uint64_t hash)
 {
     return (size_t)hash & (((size_t)1 << t->bits[half]) - 1);
+}
+
+static inline bool is_segmented(const struct table *t, int half)
+{
+    return t->bits[half] > SEGMENT_BITS;
+}
+
+/* NULL in a segment that nobody has written to. */
+static inline struct table_bucket *bucket_at(const struct table *t, int half, size_t i)
+{
+    if (!is_segmented(t, half)) return (struct table_bucket *)t->at[half] + i;
+    struct table_bucket *s = ((struct table_bucket **)t->at[half])[i >> SEGMENT_BITS];
+    return s ? s + (i & (SEGMENT - 1)) : NULL;
+}
+
+static struct table_bucket *bucket_for_write(struct table *t, int half, size_t i)
+{
+    struct table_bucket *b = bucket_at(t, half, i);
+    if (b) return b;
+    b = mem_zalloc(SEGMENT * sizeof(*b));
+    ((struct table_bucket **)t->at[half])[i >> SEGMENT_BITS] = b;
+    t->segments[half]++;
+    return b + (i & (SEGMENT - 1));
+}
+
+static void free_segment(struct table *t, int half, size_t s)
+{
+    struct table_bucket **at = (struct table_bucket **)t->at[half] + s;
+    if (*at) t->segments[half]--;
+    mem_free(*at);
+    *at = NULL;
 }
 
 /* The top bit of each byte whose tag is `tag`; byte i + 1 is slot i. Exact, no false hits. */
@@ -86,13 +119,20 @@ static void free_children(struct table *t, int half, struct table_bucket *b)
     }
 }
 
+static void drop_array(struct table *t, int half)
+{
+    if (is_segmented(t, half))
+        for (size_t s = 0; t->segments[half]; s++) free_segment(t, half, s);
+    mem_free(t->at[half]);
+    t->at[half] = NULL;
+}
+
 static void free_half(struct table *t, int half)
 {
     if (!t->at[half]) return;
     for (size_t i = 0; t->children[half] && i < buckets(t, half); i++)
-        free_children(t, half, &t->at[half][i]);
-    mem_free(t->at[half]);
-    t->at[half] = NULL;
+        if (bucket_at(t, half, i)) free_children(t, half, bucket_at(t, half, i));
+    drop_array(t, half);
     t->used[half] = 0;
 }
 
@@ -105,11 +145,16 @@ void table_free(struct table *t)
 
 size_t table_slots(const struct table *t) { return (buckets(t, 0) + buckets(t, 1)) * SLOTS; }
 
-size_t table_mem(const struct table *t)
+static size_t half_mem(const struct table *t, int half)
 {
-    return (buckets(t, 0) + buckets(t, 1) + t->children[0] + t->children[1]) *
-           sizeof(struct table_bucket);
+    size_t n = t->children[half] * sizeof(struct table_bucket);
+    if (!t->at[half]) return n;
+    if (!is_segmented(t, half)) return n + buckets(t, half) * sizeof(struct table_bucket);
+    return n + t->segments[half] * SEGMENT * sizeof(struct table_bucket) +
+           buckets(t, half) / SEGMENT * sizeof(void *);
 }
+
+size_t table_mem(const struct table *t) { return half_mem(t, 0) + half_mem(t, 1); }
 
 /* --- find --------------------------------------------------------------------------------- */
 
@@ -125,7 +170,7 @@ static inline struct table_bucket *head_of(const struct table *t, int half, uint
     if (!t->at[half]) return NULL;
     size_t i = index_of(t, half, hash);
     if (half == 0 && i < t->moved) return NULL;
-    return &t->at[half][i];
+    return bucket_at(t, half, i);
 }
 
 /* `key` NULL: look for the pointer `entry` itself. */
@@ -192,7 +237,7 @@ void table_prefetch_entry(const struct table *t, uint64_t hash)
 
 static void put(struct table *t, int half, uint64_t hash, void *entry)
 {
-    struct table_bucket *b = &t->at[half][index_of(t, half, hash)];
+    struct table_bucket *b = bucket_for_write(t, half, index_of(t, half, hash));
     int s;
     while ((s = free_slot(b)) < 0) {
         struct table_bucket *c = child(b);
@@ -222,17 +267,17 @@ static uint8_t bits_for(size_t n, size_t fill)
 
 static void start_move(struct table *t, uint8_t bits)
 {
-    struct table_bucket *at = mem_zalloc(sizeof(struct table_bucket) << bits);
     int half = t->at[0] ? 1 : 0;
-    t->at[half] = at;
     t->bits[half] = bits;
+    t->at[half] = is_segmented(t, half) ? mem_zalloc(sizeof(void *) << (bits - SEGMENT_BITS))
+                                        : mem_zalloc(sizeof(struct table_bucket) << bits);
     t->moved = 0;
 }
 
 static void end_move(struct table *t)
 {
-    mem_free(t->at[0]);
     must(t->used[0] == 0 && t->children[0] == 0);
+    drop_array(t, 0);
     t->at[0] = t->at[1];
     t->bits[0] = t->bits[1];
     t->used[0] = t->used[1];
@@ -240,24 +285,30 @@ static void end_move(struct table *t)
     t->used[1] = 0;
     t->children[0] = t->children[1];
     t->children[1] = 0;
+    t->segments[0] = t->segments[1];
+    t->segments[1] = 0;
     t->moved = 0;
+}
+
+static inline void prefetch_entries(const struct table_bucket *b)
+{
+    for (int s = 0; s < SLOTS; s++)
+        if (b->slot[s]) __builtin_prefetch(b->slot[s]);
 }
 
 /* Has the entries of the next bucket on their way while this one is moved. */
 static void prefetch_next(const struct table *t)
 {
     size_t n = buckets(t, 0);
-    if (t->moved + 2 < n) __builtin_prefetch(&t->at[0][t->moved + 2]);
-    if (t->moved + 1 >= n) return;
-    const struct table_bucket *b = &t->at[0][t->moved + 1];
-    for (int s = 0; s < SLOTS; s++)
-        if (b->slot[s]) __builtin_prefetch(b->slot[s]);
+    if (t->moved + 2 < n) __builtin_prefetch(bucket_at(t, 0, t->moved + 2));
+    const struct table_bucket *b = t->moved + 1 < n ? bucket_at(t, 0, t->moved + 1) : NULL;
+    if (b) prefetch_entries(b);
 }
 
 static void move_bucket(struct table *t)
 {
     prefetch_next(t);
-    struct table_bucket *head = &t->at[0][t->moved];
+    struct table_bucket *head = bucket_at(t, 0, t->moved);
     for (struct table_bucket *b = head; b; b = child(b)) {
         for (int s = 0; s < SLOTS; s++) {
             if (!b->tag[s]) continue;
@@ -268,14 +319,19 @@ static void move_bucket(struct table *t)
     free_children(t, 0, head);
     memset(head, 0, sizeof(*head));
     t->moved++;
+    if (is_segmented(t, 0) && t->moved % SEGMENT == 0) free_segment(t, 0, t->moved / SEGMENT - 1);
 }
 
 static void move(struct table *t, size_t n)
 {
     size_t all = buckets(t, 0), empty = 0;
     while (n && t->moved < all && (t->used[0] || t->children[0])) {
-        bool idle = bucket_empty(&t->at[0][t->moved]) && !(t->at[0][t->moved].meta & CHAINED);
-        move_bucket(t);
+        const struct table_bucket *b = bucket_at(t, 0, t->moved);
+        bool idle = !b || (bucket_empty(b) && !(b->meta & CHAINED));
+        if (b)
+            move_bucket(t);
+        else
+            t->moved = (t->moved / SEGMENT + 1) * SEGMENT;
         if (!idle || ++empty % STEP_EMPTY_MAX == 0) n--;
     }
     if (!t->used[0] && !t->children[0]) end_move(t);
@@ -419,14 +475,14 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, table_fn *fn, void *
     if (!t->at[0] || !table_count(t)) return 0;
     uint64_t m0 = buckets(t, 0) - 1;
     if (!t->at[1]) {
-        emit(&t->at[0][cursor & m0], fn, app);
+        emit(bucket_at(t, 0, cursor & m0), fn, app);
         return next_cursor(cursor, m0);
     }
     int small = t->bits[0] <= t->bits[1] ? 0 : 1;
     uint64_t ms = buckets(t, small) - 1, ml = buckets(t, !small) - 1;
-    emit(&t->at[small][cursor & ms], fn, app);
+    emit(bucket_at(t, small, cursor & ms), fn, app);
     do {
-        emit(&t->at[!small][cursor & ml], fn, app);
+        emit(bucket_at(t, !small, cursor & ml), fn, app);
         cursor = next_cursor(cursor, ml);
     } while (cursor & (ms ^ ml));
     return cursor;
@@ -434,7 +490,7 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, table_fn *fn, void *
 
 void table_iter_start(struct table_iter *it, struct table *t)
 {
-    *it = (struct table_iter){ .t = t, .bucket = t->at[0], .slot = -1 };
+    *it = (struct table_iter){ .t = t, .slot = SLOTS };
     table_pause(t);
 }
 
@@ -442,30 +498,28 @@ void table_iter_start(struct table_iter *it, struct table *t)
 static bool iter_bucket(struct table_iter *it)
 {
     it->slot = 0;
-    if (it->bucket) {
-        it->bucket = child(it->bucket);
-        if (it->bucket) return true;
-        it->index++;
+    if (it->bucket) it->bucket = child(it->bucket);
+    while (!it->bucket) {
+        if (it->index < buckets(it->t, it->half)) {
+            it->bucket = bucket_at(it->t, it->half, it->index++);
+        } else {
+            if (it->half == 1 || !it->t->at[1]) return false;
+            it->half = 1;
+            it->index = 0;
+        }
     }
-    while (it->index >= buckets(it->t, it->half)) {
-        if (it->half == 1 || !it->t->at[1]) return false;
-        it->half = 1;
-        it->index = 0;
-    }
-    it->bucket = &it->t->at[it->half][it->index];
     return true;
 }
 
 void *table_iter_next(struct table_iter *it)
 {
-    if (!it->bucket && it->slot < 0) return NULL; /* there was no table */
     for (it->slot++;; it->slot++) {
         if (it->slot >= SLOTS) {
             if (!iter_bucket(it)) {
                 it->slot = SLOTS;
                 return NULL;
             }
-            __builtin_prefetch(it->bucket + 2); /* harmless beyond the end */
+            prefetch_entries(it->bucket);
         }
         if (it->bucket->tag[it->slot]) return it->bucket->slot[it->slot];
     }
@@ -483,7 +537,7 @@ void table_iter_end(struct table_iter *it)
 static struct table_bucket *random_bucket(const struct table *t, struct rng *rng)
 {
     size_t left = buckets(t, 0) - t->moved, i = (size_t)rng_below(rng, left + buckets(t, 1));
-    return i < left ? &t->at[0][t->moved + i] : &t->at[1][i - left];
+    return i < left ? bucket_at(t, 0, t->moved + i) : bucket_at(t, 1, i - left);
 }
 
 static void *nth(const struct table_bucket *b, size_t n)
@@ -499,7 +553,8 @@ void *table_random(const struct table *t, struct rng *rng)
     if (!table_count(t)) return NULL;
     /* A place among RANDOM_CHAIN of a bucket is drawn: taken or not, each is as likely. */
     for (int i = 0; i < RANDOM_TRIES; i++) {
-        struct table_bucket *b = random_bucket(t, rng);
+        const struct table_bucket *b = random_bucket(t, rng);
+        if (!b) continue;
         size_t places = b->meta & CHAINED ? RANDOM_CHAIN : SLOTS;
         size_t n = (size_t)rng_below(rng, RANDOM_CHAIN);
         void *e = n < places ? nth(b, n) : NULL;
@@ -515,7 +570,7 @@ size_t table_sample(const struct table *t, struct rng *rng, void **out, size_t n
     if (!table_count(t)) return 0;
     size_t i = (size_t)rng_below(rng, all);
     for (size_t seen = 0; seen < all && got < n; seen++, i = i + 1 == all ? 0 : i + 1) {
-        const struct table_bucket *b = i < n0 ? &t->at[0][i] : &t->at[1][i - n0];
+        const struct table_bucket *b = i < n0 ? bucket_at(t, 0, i) : bucket_at(t, 1, i - n0);
         for (; b && got < n; b = child(b))
             for (int s = 0; s < SLOTS && got < n; s++)
                 if (b->tag[s]) out[got++] = b->slot[s];

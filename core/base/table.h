@@ -8,7 +8,8 @@
  * Owns its buckets, never the entries. Pure: no clock, no I/O; randomness is handed in.
  * A find that misses touches one cache line, a find that hits touches two (bucket, entry).
  * Growing and shrinking move a few buckets with each insert and remove, and as many as
- * table_step() is told to; a find never moves anything. Slots (`void **`) are lent until the next
+ * table_step() is told to; a find never moves anything. Large tables are made of segments, so that
+ * a move neither clears much memory at once nor needs both sizes at the same time. Slots (`void **`) are lent until the next
  * insert, remove or step; entry pointers stay the user's.
  * Version bits are room for snapshots by walking (a bucket carries the number of the last walk
  * that saw it; moving to another bucket hands the number on); 0 while no walk is under way.
@@ -35,8 +36,9 @@ struct table_bucket;
 struct table {
     const struct table_type *type;
     const void *app;            /* the user's, for the hash function: usually a struct hash_key */
-    struct table_bucket *at[2]; /* [1] is the target while moving, else NULL */
+    void *at[2]; /* buckets, or segments of 64 KiB when large; [1] only while moving */
     size_t used[2];
+    size_t segments[2]; /* of large halves: made when first written to, freed when moved */
     size_t children[2]; /* overflow buckets */
     size_t moved;       /* buckets of at[0] below this number are empty and done with */
     uint32_t paused;    /* > 0: nothing moves (iterators, walks) */
