@@ -13,7 +13,7 @@
  * insert, remove or step; entry pointers stay the user's.
  * Version bits are room for snapshots by walking (a bucket carries the number of the last walk
  * that saw it; moving to another bucket hands the number on); 0 while no walk is under way.
- * Limits: 2^40 buckets; grows above 6 entries a bucket, shrinks below 3/4 of one.
+ * Limits: 2^40 buckets; grows above 8 entries a bucket, shrinks below one.
  * Tests: unit/table, bench/bench_table. */
 #ifndef CORE_BASE_TABLE_H
 #define CORE_BASE_TABLE_H
@@ -79,9 +79,11 @@ void table_hold(struct table *t, bool on);
 void table_pause(struct table *t);
 void table_resume(struct table *t);
 
-/* A batch of finds: call stage one for all hashes, then stage two for all, then find. */
+/* A batch of finds: call each stage for all hashes before the next stage, then find. The third may
+ * be left out. */
 void table_prefetch(const struct table *t, uint64_t hash);       /* the bucket */
-void table_prefetch_entry(const struct table *t, uint64_t hash); /* the entries with that tag */
+void table_prefetch_entry(const struct table *t, uint64_t hash); /* entries with that tag, child */
+void table_prefetch_child(const struct table *t, uint64_t hash); /* entries in the child */
 
 /* Cursor walk: starts and ends with 0. Each call hands over all entries of one bucket (of each half
  * while moving). An entry present from the first call to the last is handed over at least once,

@@ -142,6 +142,10 @@ void ks_prefetch_entry(const struct ks_db *db, uint64_t hash)
 {
     table_prefetch_entry(&db->keys, hash);
 }
+void ks_prefetch_child(const struct ks_db *db, uint64_t hash)
+{
+    table_prefetch_child(&db->keys, hash);
+}
 
 static void fill(struct ks_db *db, struct slice key, struct value *v)
 {

@@ -98,10 +98,11 @@ enum ks_flags {
 /* True when the key exists; fills the handle either way. */
 bool ks_read(struct ks_db *db, struct slice key, unsigned flags, struct value *v);
 bool ks_write(struct ks_db *db, struct slice key, unsigned flags, struct value *v);
-/* Two stages for a batch: prefetch all buckets, then all entries, then run the commands. */
+/* Stages for a batch: prefetch all buckets, then all entries, then all children; then run it. */
 uint64_t ks_hash(const struct keyspace *ks, struct slice key);
 void ks_prefetch(const struct ks_db *db, uint64_t hash);
 void ks_prefetch_entry(const struct ks_db *db, uint64_t hash);
+void ks_prefetch_child(const struct ks_db *db, uint64_t hash);
 struct ks_db *ks_db_of(const struct value *v);
 
 /* --- change ------------------------------------------------------------------------------- */

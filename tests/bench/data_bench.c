@@ -74,6 +74,7 @@ static uint64_t get_in_batches(struct ks_db *db, struct rng *r, uint64_t keys)
             ks_prefetch(db, hash[b]);
         }
         for (int b = 0; b < BATCH; b++) ks_prefetch_entry(db, hash[b]);
+        for (int b = 0; b < BATCH; b++) ks_prefetch_child(db, hash[b]);
         for (int b = 0; b < BATCH; b++)
             if (ks_read(db, slice_of(key[b], 16), 0, &v)) sum += string_get(v.e, tmp).n;
     }

@@ -250,6 +250,7 @@ START_TEST(replace_and_prefetch)
     ck_assert_ptr_null(table_find_entry(&t, hash_of(7), &items[7]));
     for (k = 0; k < KEYS; k++) table_prefetch(&t, hash_of(k));
     for (k = 0; k < KEYS; k++) table_prefetch_entry(&t, hash_of(k));
+    for (k = 0; k < KEYS; k++) table_prefetch_child(&t, hash_of(k));
     table_free(&t);
 }
 END_TEST
