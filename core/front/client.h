@@ -36,13 +36,21 @@ enum {
     CLIENT_DIRTY_CAS = 1u << 15,  /* EXEC will give null: a watched key changed */
     CLIENT_TRACKING = 1u << 16,
     CLIENT_PSEUDO = 1u << 17,     /* no connection */
-    CLIENT_AUTHENTICATED = 1u << 18,
+    CLIENT_AUTHENTICATED = 1u << 18, /* or nothing to authenticate for */
     CLIENT_INTERNAL_READONLY = 1u << 19,
     CLIENT_IN_BATCH = 1u << 20,   /* dispatch is running its commands */
+    CLIENT_UNDER_POSTPONE = 1u << 21, /* the call at hand was postponed, not answered */
+    CLIENT_DETACHED = 1u << 22,   /* its connection has another owner now */
 };
 
+/* No command of such a client is looked at. */
+#define CLIENT_STOPPED \
+    (CLIENT_BLOCKED | CLIENT_PAUSED | CLIENT_CLOSE_AFTER_REPLY | CLIENT_CLOSING)
+
 struct client {
-    struct ilist node; /* in front->clients */
+    struct ilist node;    /* in front->clients */
+    struct ilist resume;  /* in front->resume or front->paused: its bytes wait to be looked at */
+    struct ilist closing; /* in front->closing */
     struct front *front;
     struct conn *conn; /* NULL for a pseudo client */
     uint64_t id;
@@ -61,7 +69,7 @@ struct client {
     void (*drain)(struct client *cl);
     void *drain_arg;
     struct buf pseudo_out; /* where a pseudo client's replies go (scripts); dropped for CLIENT_MASTER */
-    uint64_t out_bytes_soft_since_ms;
+    int64_t soft_since_ms; /* since when the soft output limit is passed; 0: it is not */
     size_t multi_mem, argv_mem; /* reported by CLIENT LIST */
 };
 
@@ -70,6 +78,11 @@ struct client *client_pseudo(struct front *f, uint32_t flags);
 void client_free(struct client *cl);
 /* Marks for freeing at the next safe point; no more commands are run. Safe anywhere. */
 void client_close_soon(struct client *cl);
+/* What is in the out buffer leaves first (QUIT, protocol errors). No more commands are run. */
+void client_close_after_reply(struct client *cl);
+/* The call at hand is given up as if it had not arrived: it waits in the query buffer until
+ * CLIENT PAUSE or the like ends (front_resume_all). For gates, which then return false. */
+void client_postpone(struct client *cl);
 /* Blocked clients keep their bytes; unblocking goes on with what waits in the query buffer. */
 void client_block(struct client *cl);
 void client_unblock(struct client *cl);
@@ -78,6 +91,11 @@ struct buf *client_out(struct client *cl); /* where replies go */
 enum client_kind { CLIENT_KIND_NORMAL, CLIENT_KIND_REPLICA, CLIENT_KIND_PUBSUB, CLIENT_KIND_MASTER, CLIENT_KINDS };
 enum client_kind client_kind(const struct client *cl);
 struct client *client_by_id(struct front *f, uint64_t id);
+const char *client_kind_name(enum client_kind kind);
+/* "normal", "master", "replica", "slave", "pubsub" in any case; -1: none of them. */
+int client_kind_read(struct slice name);
+/* Whether a name or library text has only printable characters without spaces. */
+bool client_name_ok(struct slice name);
 /* The line of CLIENT LIST without newline. */
 void client_describe(const struct client *cl, struct buf *out);
 size_t client_mem(const struct client *cl);

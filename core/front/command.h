@@ -57,10 +57,12 @@ enum {
     KEY_RO = 1u << 0, KEY_RW = 1u << 1, KEY_OW = 1u << 2, KEY_RM = 1u << 3,
     KEY_ACCESS = 1u << 4, KEY_UPDATE = 1u << 5, KEY_INSERT = 1u << 6, KEY_DELETE = 1u << 7,
     KEY_NOT_KEY = 1u << 8, KEY_INCOMPLETE = 1u << 9, KEY_VARIABLE_FLAGS = 1u << 10,
-    KEY_CHANNEL = 1u << 11, /* not a key: a pub/sub channel, for ACL */
+    KEY_CHANNEL = 1u << 11, /* not a key: a pub/sub channel, for ACL; alone it is not printed */
+    KEY_CHANNEL_PATTERN = 1u << 12, /* with KEY_CHANNEL: a pattern of channels */
 };
 
-enum keyspec_begin { KEYS_NONE, KEYS_AT, KEYS_AFTER_WORD };
+/* KEYS_UNKNOWN: a specification that COMMAND prints as unknown; the row has find_keys. */
+enum keyspec_begin { KEYS_NONE, KEYS_AT, KEYS_AFTER_WORD, KEYS_UNKNOWN };
 enum keyspec_find { KEYS_RANGE, KEYS_NUMBERED };
 
 struct keyspec {
@@ -73,6 +75,7 @@ struct keyspec {
     int limit; /* KEYS_RANGE with last -1: take 1/limit of what is left; 0: all */
     int numkeys, firstkey; /* KEYS_NUMBERED: positions relative to first */
     uint32_t flags;
+    const char *notes; /* for COMMAND INFO; NULL: none */
 };
 #define KEYSPECS_MAX 4
 #define KEYS(first_, last_, step_, flags_) \
@@ -119,11 +122,20 @@ struct command_entry {
     const struct command *row;
     const struct command_entry *parent; /* container, or NULL */
     int id;                             /* dense from 0: bit in ACL bitmaps */
-    char fullname[64];                  /* "config|get", lower case */
+    int arity;                          /* of the row, kept near */
+    uint32_t flags;                     /* the row's, with what is computed */
+    uint32_t categories;                /* ACL_*: the row's, with what its flags imply */
+    char fullname[64];                  /* "config|get", lower case; not touched by a rename */
     struct command_entry *subs;
     int subs_n;
     struct command_stats stats;
 };
+
+/* True: an argument count fits. */
+static inline bool command_arity_ok(const struct command_entry *e, int argc)
+{
+    return e->arity >= 0 ? argc == e->arity : argc >= -e->arity;
+}
 
 struct registry;
 struct registry *registry_new(void);
@@ -140,8 +152,12 @@ bool registry_rename(struct registry *r, struct slice from, struct slice to);
 int registry_count(const struct registry *r);
 struct command_entry *registry_at(const struct registry *r, int i);
 int registry_ids(const struct registry *r); /* ids are below this */
+struct command_entry *registry_by_id(const struct registry *r, int id);
+/* "config|get", or "get": for ACL rules and COMMAND INFO. NULL: none. */
+struct command_entry *registry_find_name(const struct registry *r, struct slice fullname);
 
-/* All keys of a call; false: the arguments do not parse. Release with key_list_free. */
+/* All keys of a call (not what is marked KEY_NOT_KEY or KEY_CHANNEL); false: the arguments do not
+ * parse. Release with key_list_free. */
 bool command_keys(const struct command *row, int argc, const struct slice *argv, struct key_list *out);
 void key_list_add(struct key_list *l, int at, uint32_t flags);
 void key_list_free(struct key_list *l);

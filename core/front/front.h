@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/base/buf.h"
+#include "core/base/err.h"
 #include "core/base/hash.h"
 #include "core/base/ilist.h"
 #include "core/base/rand.h"
@@ -24,6 +25,14 @@ struct pubsub;
 struct acl;
 struct slowlog;
 struct latency;
+struct error_stats;
+struct batch;
+
+/* Ranks of loop_before_sleep: the front resumes clients first and lets replies leave last; what a
+ * personality must do in between (journal, fsync) has a rank between. */
+#define FRONT_RANK_RESUME 10
+#define FRONT_RANK_PERSONALITY 50
+#define FRONT_RANK_FLUSH 90
 
 /* A gate: true lets the call through; false: it has replied (or postponed the client). In order. */
 struct gate {
@@ -50,7 +59,14 @@ struct front_hooks {
     bool (*is_master_mode)(struct front *f);
     void (*flags_letters)(const struct client *cl, struct buf *out);
     void (*multi_state)(const struct client *cl, int *queued, int *watched);
+    /* EXEC is to run: does what is queued write? Under CLIENT PAUSE WRITE; NULL: assume yes. */
+    bool (*exec_writes)(const struct client *cl);
+    /* Bytes of the personality's state on this client (queued commands), for tot-mem. */
+    size_t (*mem)(const struct client *cl);
 };
+
+/* Why clients are paused; each has its own end, the strictest holds. */
+enum front_pause { PAUSE_BY_CLIENT, PAUSE_BY_SHUTDOWN, PAUSE_BY_FAILOVER, PAUSES };
 
 struct front_stats {
     uint64_t connections, rejected_connections, commands;
@@ -60,6 +76,12 @@ struct front_stats {
     uint64_t acl_denied_auth, acl_denied_cmd, acl_denied_key, acl_denied_channel;
     uint64_t peak_clients;
     uint64_t ops_per_sec, in_kbps_x100, out_kbps_x100; /* sampled by front_cron */
+};
+
+#define FRONT_SAMPLES 16 /* of 100 ms each: rates are means over 1.6 s */
+struct front_sample {
+    int64_t at_ms;
+    uint64_t commands, in_bytes, out_bytes;
 };
 
 struct front {
@@ -76,14 +98,33 @@ struct front {
     struct acl *acl;
     struct slowlog *slowlog;
     struct latency *latency;
+    struct error_stats *errors;
+    struct batch *batch;        /* dispatch's: requests parsed ahead */
+    struct client *running;     /* whose command is being run, or NULL */
+    struct ilist resume;        /* clients whose waiting bytes are to be looked at */
+    struct ilist paused;        /* clients with CLIENT_PAUSED */
+    struct ilist closing;       /* clients to be freed at the next safe point */
+    VEC(struct client *) monitors;
+    VEC(struct listener *) listeners;
+    struct loop_hook *hook_resume, *hook_flush;
+    struct loop_timer *pause_timer, *soon_timer;
+    struct ilist *cron_at;      /* the client that front_cron looks at next */
+    int64_t wall_minus_mono_us; /* read once a turn */
+    int64_t now_us;             /* monotonic, of the batch at hand */
+    int64_t attack_logged_ms;
     struct front_stats stats;
     struct hash_key hash_key;
     struct rng rng;
     char run_id[41];
     int64_t started_ms;         /* monotonic */
-    int64_t pause_until_ms;     /* CLIENT PAUSE: monotonic; 0: none */
+    struct {
+        int64_t until_ms;       /* monotonic; 0: none */
+        bool writes_only;
+    } pause[PAUSES];
+    int64_t pause_until_ms;     /* the strictest of them; 0: none. Expiry and eviction wait too */
     bool pause_writes_only;
-    bool trouble_no_more_reads; /* shutting down: accept and read no more */
+    struct front_sample sample[FRONT_SAMPLES]; /* front_cron's, a ring, for the rates */
+    unsigned sample_at;
 };
 
 struct front *front_new(struct loop *l, const struct front_config *cfg, const char *mode,
@@ -94,8 +135,30 @@ enum err front_listen(struct front *f, struct errmsg *msg);
 void front_unlisten(struct front *f);
 /* Ten times a second or as configured hz: time-outs, limits, samples of rates. */
 void front_cron(struct front *f, int64_t now_ms);
-/* Before the loop sleeps, after the personality has synced what must be synced: replies leave. */
+/* Before the loop sleeps, after the personality has synced what must be synced: replies leave.
+ * front_new registers it at FRONT_RANK_FLUSH; calling it more often does no harm. */
 void front_flush(struct front *f);
+/* Clients that were unblocked or resumed go on, clients that are to be closed are freed: front_new
+ * registers it at FRONT_RANK_RESUME. */
+void front_resume(struct front *f);
+/* Takes a connected descriptor as a new client; NULL: refused (maxclients, protected mode). */
+struct client *front_accept(struct front *f, int fd);
+/* Applies requirepass, `user` lines and aclfile of the configuration; at start, and requirepass live. */
+enum err front_load_users(struct front *f, struct errmsg *msg);
+enum err front_set_requirepass(struct front *f, struct errmsg *msg);
+/* Pause and end of pause; until_ms is monotonic. */
+void front_pause(struct front *f, enum front_pause why, int64_t until_ms, bool writes_only);
+void front_unpause(struct front *f, enum front_pause why);
+/* stats.in_bytes and out_bytes as of now. */
+void front_refresh_stats(struct front *f);
+/* The default user asks for a password. */
+bool front_auth_required(const struct front *f);
+/* Wall clock of the batch at hand. */
+int64_t front_now_ms(const struct front *f);
+/* The rows of the front that both personalities register; the data server adds those of observation
+ * (slowlog, latency, monitor). */
+void front_add_commands(struct front *f);
+void front_add_observation(struct front *f);
 
 /* ---- dispatch ---- */
 /* Runs what waits in the client's query buffer; also called after unblocking. */
@@ -104,7 +167,9 @@ void dispatch_client(struct client *cl);
 void dispatch_one(struct client *cl, int argc, const struct slice *argv, struct slice raw);
 /* Only the command's run function with statistics and hooks.begin/end: for EXEC's queued calls. */
 void dispatch_call(struct call *c);
-/* Look-up, arity and ACL with Redis' errors in *error (mem, gives) — used when queueing in MULTI. */
+/* Whether a call may be made by its client as far as ACL says, with the reply if not: EXEC asks again
+ * for each queued command, since rules may have changed. */
+bool dispatch_acl(struct call *c);
 
 /* ---- pub/sub (front/pubsub.h has the rest) ---- */
 /* Delivers to subscribers of the channel and of matching patterns; returns receivers. */

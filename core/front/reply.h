@@ -58,7 +58,9 @@ bool arg_int_range(struct call *c, int at, int64_t min, int64_t max, int64_t *ou
 bool arg_double(struct call *c, int at, double *out);
 bool arg_is(const struct call *c, int at, const char *word); /* case-insensitive; false beyond the end */
 
-/* To another client than the caller (pub/sub, pushes): the same writers on a client. */
+/* To another client than the caller: the same writers on a client. A reply is dropped under CLIENT
+ * REPLY OFF, a push (pub/sub, tracking) is not. */
 struct call reply_call_for(struct client *cl);
+struct call push_call_for(struct client *cl);
 
 #endif
