@@ -9,12 +9,12 @@
  * A find that misses touches one cache line, a find that hits touches two (bucket, entry).
  * Growing and shrinking move a few buckets with each insert and remove, and as many as
  * table_step() is told to; a find never moves anything. Large tables are made of segments, so that
- * a move neither clears much memory at once nor needs both sizes at the same time. Slots (`void **`) are lent until the next
- * insert, remove or step; entry pointers stay the user's.
+ * a move neither clears much memory at once nor needs both sizes in full at the same time.
+ * Slots (`void **`) are lent until the next insert, remove or step; entries stay the user's.
  * Version bits are room for snapshots by walking (a bucket carries the number of the last walk
  * that saw it; moving to another bucket hands the number on); 0 while no walk is under way.
  * Limits: 2^40 buckets; grows above 8 entries a bucket, shrinks below one.
- * Tests: unit/table, bench/bench_table. */
+ * Tests: unit/table, bench/data_bench. */
 #ifndef CORE_BASE_TABLE_H
 #define CORE_BASE_TABLE_H
 

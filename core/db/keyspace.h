@@ -149,7 +149,8 @@ void ks_expire_entry(struct ks_db *db, struct entry *e);
 /* --- the whole ---------------------------------------------------------------------------- */
 static inline size_t ks_count(const struct ks_db *db) { return table_count(&db->keys); }
 static inline size_t ks_deadlines(const struct ks_db *db) { return table_count(&db->deadlines); }
-/* An entry that is not expired, NULL when there is none. */
+/* An entry that is not expired, NULL when there is none; where expired keys are only hidden and all
+   have a deadline, perhaps an expired one. */
 struct entry *ks_random(struct ks_db *db);
 /* Each entry once, in no order; `fn` may remove or change the entry it is given. False stops. */
 void ks_each(struct ks_db *db, bool (*fn)(void *app, struct entry *e), void *app);
