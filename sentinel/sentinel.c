@@ -179,6 +179,7 @@ static void build(struct sentinel *s)
 {
     static const struct front_hooks hooks = { 0 };
     s->front = front_new(s->loop, &s->config.front, "sentinel", &hooks, s);
+    front_add_commands(s->front);
     registry_add(s->front->registry, cmds_sentinel);
     memcpy(s->front->run_id, s->core->saved.myid, sizeof(s->front->run_id));
     s->resolver = resolver_new(s->loop);
