@@ -1,0 +1,241 @@
+/* The commands of replication. REPLICAOF changes the role; PSYNC, SYNC and REPLCONF are what replicas
+ * say to us, WAIT what clients ask about them. */
+#include <stdio.h>
+
+#include "core/front/call.h"
+#include "core/front/reply.h"
+#include "core/sys/log.h"
+#include "replication/shell.h"
+
+/* Which replication a call belongs to: the one thing that the rows can not say by themselves. */
+static struct replication *(*find)(void *app);
+
+void replication_bind(struct replication *(*of_app)(void *app)) { find = of_app; }
+
+static struct replication *repl_of(const struct call *c) { return find(c->app); }
+
+/* ---- REPLICAOF ---- */
+
+static void log_request(struct call *c, const char *what)
+{
+    struct buf who = { 0 };
+    client_describe(c->client, &who);
+    log_notice("%s enabled (user request from '%.*s')", what, SLICE_ARG(buf_slice(&who)));
+    buf_free(&who);
+}
+
+static void no_one(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    if (!replication_is_master(r)) {
+        replication_follow(r, NULL, 0);
+        log_request(c, "MASTER MODE");
+    }
+    reply_ok(c);
+}
+
+static void cmd_replicaof(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    char host[LINK_HOST_MAX], what[LINK_HOST_MAX + 32];
+    int64_t port;
+    if (arg_is(c, 1, "no") && arg_is(c, 2, "one")) {
+        no_one(c);
+        return;
+    }
+    if (c->client->flags & CLIENT_REPLICA) {
+        reply_error(c, "Command is not valid when client is a replica.");
+        return;
+    }
+    if (!arg_int_range(c, 2, 0, 65535, &port, "Invalid master port")) return;
+    if (c->argv[1].n == 0 || c->argv[1].n >= sizeof(host)) {
+        reply_error(c, "Invalid master host");
+        return;
+    }
+    slice_cstr(c->argv[1], host, sizeof(host));
+    const char *now = replication_master_host(r);
+    if (now && slice_ieqz(slice_z(now), host) && replication_master_port(r) == (int)port) {
+        log_notice("REPLICAOF would result into synchronization with the master we are already "
+                   "connected with. No operation performed.");
+        reply_status(c, "OK Already connected to specified master");
+        return;
+    }
+    replication_follow(r, host, (int)port);
+    snprintf(what, sizeof(what), "REPLICAOF %s:%d", host, (int)port);
+    log_request(c, what);
+    reply_ok(c);
+}
+
+/* ---- what replicas say ---- */
+
+static void become_replica(struct call *c, struct peer_event e)
+{
+    struct replication *r = repl_of(c);
+    struct replica *p = replica_get(r, c->client);
+    if (p == NULL) {
+        reply_error(c, "too many replicas");
+        return;
+    }
+    if (peer_is_replica(&p->peer)) return; /* asked already */
+    replica_step(p, e);
+    if (peer_online(&p->peer)) r->stats.sync_partial_ok++;
+}
+
+static void cmd_psync(struct call *c)
+{
+    int64_t offset;
+    if (!arg_int(c, 2, &offset)) return;
+    if (c->argc > 3 && arg_is(c, 3, "failover")) {
+        reply_error(c, replication_is_master(repl_of(c))
+                           ? "PSYNC FAILOVER can't be sent to a master."
+                           : "PSYNC FAILOVER is not supported");
+        return;
+    }
+    become_replica(c, (struct peer_event){ .kind = PEER_PSYNC, .replid = c->argv[1],
+                                           .offset = offset });
+}
+
+static void cmd_sync(struct call *c)
+{
+    become_replica(c, (struct peer_event){ .kind = PEER_PSYNC, .legacy = true });
+}
+
+static void cmd_replconf(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    struct replica *p = replica_get(r, c->client);
+    struct peer_actions out = { 0 };
+    char error[PEER_ERROR_MAX];
+    if (p == NULL) {
+        reply_ok(c); /* no connection behind it: nothing to remember */
+        return;
+    }
+    enum peer_answer a =
+        peer_replconf(&p->peer, &r->peer_set, c->argc, c->argv, repl_now(r), &out, error);
+    replica_perform(p, &out);
+    if (a == PEER_OK) reply_ok(c);
+    else if (a == PEER_REFUSED) reply_error(c, error);
+    else if (a == PEER_SILENT) waits_check(r);
+}
+
+/* ---- ROLE ---- */
+
+static void role_of_master(struct call *c, struct replication *r)
+{
+    size_t n = 0;
+    reply_array(c, 3);
+    reply_bulk_z(c, "master");
+    reply_int(c, feed_end(&r->feed));
+    size_t mark = reply_later(c);
+    ilist_each(&r->replicas, node, next) {
+        const struct replica *p = ilist_of(node, struct replica, node);
+        if (!peer_online(&p->peer)) continue;
+        char ip[PEER_IP_MAX];
+        replica_ip(p, ip, sizeof(ip));
+        reply_array(c, 3);
+        reply_bulk_z(c, ip);
+        reply_bulk_int(c, p->peer.port);
+        reply_bulk_int(c, p->peer.acked);
+        n++;
+    }
+    reply_later_array(c, mark, n);
+}
+
+static void cmd_role(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    if (replication_is_master(r)) {
+        role_of_master(c, r);
+        return;
+    }
+    reply_array(c, 5);
+    reply_bulk_z(c, "slave");
+    reply_bulk_z(c, r->link.host);
+    reply_int(c, r->link.port);
+    reply_bulk_z(c, link_role_state(&r->link));
+    reply_int(c, link_is_up(&r->link) ? r->link.offset : -1);
+}
+
+/* ---- WAIT ---- */
+
+static void cmd_wait(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    int64_t need, timeout_ms;
+    if (!replication_is_master(r)) {
+        reply_error(c, "WAIT cannot be used with replica instances. Please also note that since "
+                       "Redis 4.0 if a replica is configured to be writable (which is not the "
+                       "default) writes to replicas are just local and are not propagated.");
+        return;
+    }
+    if (!arg_int(c, 1, &need) || !arg_int(c, 2, &timeout_ms)) return;
+    if (timeout_ms < 0) {
+        reply_error(c, "timeout is negative");
+        return;
+    }
+    int count = waits_count(r, feed_end(&r->feed));
+    if (count >= need || (c->client->flags & CLIENT_MULTI)) {
+        reply_int(c, count);
+        return;
+    }
+    waits_add(r, c->client, need < INT32_MAX ? (int)need : INT32_MAX, timeout_ms);
+    c->blocked = true;
+}
+
+/* ---- FAILOVER ---- */
+
+static void cmd_failover(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    if (c->argc == 2 && arg_is(c, 1, "abort"))
+        reply_error(c, "No failover in progress.");
+    else if (!replication_is_master(r))
+        reply_error(c, "FAILOVER is not valid when server is a replica.");
+    else if (replication_replicas(r) == 0)
+        reply_error(c, "FAILOVER requires connected replicas.");
+    else
+        reply_error(c, "FAILOVER is not supported yet; a Sentinel can do it (SENTINEL FAILOVER)");
+}
+
+/* ---- rows ---- */
+
+#define OF_REPLICAS (CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI)
+#define CHANGES_ROLE (CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING)
+#define REPLICAOF_SYNTAX "args=(host-port=(host:string port:integer) | no-one=(NO ONE))"
+
+static const char *const wait_hints[] = { "request_policy:all_shards", "response_policy:agg_min",
+                                          NULL };
+
+const struct command cmds_replication[] = {
+    { "REPLICAOF", cmd_replicaof, .arity = 3, .flags = CHANGES_ROLE, .since = "5.0.0",
+      .group = "server", .complexity = "O(1)",
+      .summary = "Configures a server as replica of another, or promotes it to a master.",
+      .syntax = REPLICAOF_SYNTAX },
+    { "SLAVEOF", cmd_replicaof, .arity = 3, .flags = CHANGES_ROLE, .since = "1.0.0",
+      .group = "server", .complexity = "O(1)",
+      .summary = "Sets a Redis server as a replica of another, or promotes it to being a master.",
+      .syntax = REPLICAOF_SYNTAX, .deprecated_since = "5.0.0", .replaced_by = "`REPLICAOF`" },
+    { "PSYNC", cmd_psync, .arity = -3, .flags = OF_REPLICAS, .since = "2.8.0", .group = "server",
+      .summary = "An internal command used in replication.",
+      .syntax = "replicationid:string offset:integer" },
+    { "SYNC", cmd_sync, .arity = 1, .flags = OF_REPLICAS, .since = "1.0.0", .group = "server",
+      .summary = "An internal command used in replication." },
+    { "REPLCONF", cmd_replconf, .arity = -1,
+      .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_ALLOW_BUSY,
+      .since = "3.0.0", .group = "server", .complexity = "O(1)",
+      .summary = "An internal command for configuring the replication stream." },
+    { "ROLE", cmd_role, .arity = 1, .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST,
+      .acl = ACL_ADMIN | ACL_DANGEROUS, .since = "2.8.12", .group = "server", .complexity = "O(1)",
+      .summary = "Returns the replication role." },
+    { "WAIT", cmd_wait, .arity = 3, .flags = CMD_NOSCRIPT, .acl = ACL_CONNECTION, .since = "3.0.0",
+      .group = "generic", .complexity = "O(1)",
+      .summary = "Blocks until the asynchronous replication of all preceding write commands sent by "
+                 "the connection is completed.",
+      .syntax = "numreplicas:integer timeout:integer", .hints = wait_hints },
+    { "FAILOVER", cmd_failover, .arity = -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE,
+      .since = "6.2.0", .group = "server", .complexity = "O(1)",
+      .summary = "Starts a coordinated failover from a server to one of its replicas.",
+      .syntax = "[TO target=(host:string port:integer [FORCE])] [ABORT] "
+                "[TIMEOUT milliseconds:integer]" },
+    COMMANDS_END,
+};

@@ -1,0 +1,291 @@
+/* Drives the link: performs its actions on a connection, a temporary file and the host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "core/net/resolve.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+#include "core/sys/log.h"
+#include "replication/shell.h"
+
+#define WRITE_OUT_BYTES (8 * 1024 * 1024) /* the disk is kept busy while a snapshot arrives */
+
+static void on_data(struct conn *c);
+static void on_close(struct conn *c, const char *why);
+static void on_connected(struct conn *c);
+static const struct conn_ops ops = { .on_data = on_data,
+                                     .on_close = on_close,
+                                     .on_connected = on_connected };
+
+/* ---- the connection ---- */
+
+static void drop_conn(struct replication *r)
+{
+    struct link_run *k = &r->lrun;
+    if (k->resolving) resolve_cancel(r->resolver, k->resolving);
+    k->resolving = 0;
+    if (k->conn) conn_close(k->conn);
+    k->conn = NULL;
+    r->host.stream_reset(r->host.arg);
+}
+
+static void on_resolved(void *arg, const char *ip, const char *why)
+{
+    struct replication *r = arg;
+    struct link_run *k = &r->lrun;
+    k->resolving = 0;
+    if (ip == NULL) {
+        link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+        return;
+    }
+    struct conn_target t = { .ip = ip, .port = r->link.port, .timeout_ms = r->link.set.timeout_ms };
+    if (r->set.bind_source && r->set.bind_source[0]) t.source_ip = r->set.bind_source;
+    k->conn = conn_connect(r->loop, &t, &ops, r, &why);
+    if (k->conn == NULL) link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+}
+
+static void on_connected(struct conn *c)
+{
+    link_io_step(conn_arg(c), (struct link_event){ .kind = LINK_UP });
+}
+
+static void on_close(struct conn *c, const char *why)
+{
+    struct replication *r = conn_arg(c);
+    if (r->lrun.conn != c) return;
+    r->lrun.conn = NULL;
+    r->host.stream_reset(r->host.arg);
+    link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+}
+
+/* Offers what waits, as long as something of it is taken: a line may open the way for what follows. */
+static void on_data(struct conn *c)
+{
+    struct replication *r = conn_arg(c);
+    while (r->lrun.conn == c && buf_size(conn_in(c)) > 0) {
+        link_io_step(r, (struct link_event){ .kind = LINK_BYTES, .bytes = buf_slice(conn_in(c)) });
+        if (r->lrun.conn != c || r->link.taken == 0) return;
+        r->front->stats.in_repl_bytes += r->link.taken;
+        buf_consume(conn_in(c), r->link.taken);
+    }
+}
+
+/* ---- the temporary file ---- */
+
+static void close_file(struct link_run *k)
+{
+    if (k->fd >= 0) close(k->fd);
+    k->fd = -1;
+}
+
+static void forget_file(struct link_run *k)
+{
+    close_file(k);
+    if (k->path) unlink(k->path);
+    mem_free(k->path);
+    k->path = NULL;
+}
+
+static void open_file(struct replication *r)
+{
+    struct link_run *k = &r->lrun;
+    forget_file(k);
+    const char *dir = r->set.dir && r->set.dir[0] ? r->set.dir : ".";
+    struct str path = str_fmt("%s/temp-%lld.%ld.rdb", dir, (long long)(clock_wall_ms() / 1000),
+                              (long)getpid());
+    k->path = path.p;
+    k->synced = 0;
+    k->fd = open(k->path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
+    if (k->fd >= 0) return;
+    log_warning("Opening the temp file needed for MASTER <-> REPLICA synchronization: %s",
+                strerror(errno));
+    k->failed = "the temporary file of the snapshot can not be opened";
+}
+
+static void write_part(struct replication *r, struct slice bytes)
+{
+    struct link_run *k = &r->lrun;
+    struct errmsg msg;
+    if (k->fd < 0 || k->failed) return;
+    if (file_write_all(k->fd, bytes.p, bytes.n, &msg) != ERR_NONE) {
+        log_warning("Write error or short write writing to the DB dump file needed for MASTER <-> "
+                    "REPLICA synchronization: %s", msg.text);
+        k->failed = "the temporary file of the snapshot can not be written";
+        return;
+    }
+    if (r->link.received - k->synced < WRITE_OUT_BYTES) return;
+    sync_file_range(k->fd, k->synced, r->link.received - k->synced, SYNC_FILE_RANGE_WRITE);
+    k->synced = r->link.received;
+}
+
+static void load_file(struct replication *r)
+{
+    struct link_run *k = &r->lrun;
+    if (k->failed) return;
+    if (fsync(k->fd) < 0) {
+        k->failed = "the temporary file of the snapshot can not be synced";
+        return;
+    }
+    close_file(k);
+    if (k->conn) conn_pause_read(k->conn, true);
+    k->loading = true;
+    log_notice("MASTER <-> REPLICA sync: Loading DB in memory");
+    r->host.load(r->host.arg, k->path);
+}
+
+/* The loaded snapshot becomes the dump file, as if it had been saved here. */
+static void keep_file(struct replication *r)
+{
+    struct link_run *k = &r->lrun;
+    struct errmsg msg;
+    bool keep = !r->set.rdb_del_sync_files && r->set.rdb_path && r->set.rdb_path[0];
+    if (keep && file_rename_synced(k->path, r->set.rdb_path, &msg) == ERR_NONE) {
+        mem_free(k->path);
+        k->path = NULL;
+        return;
+    }
+    if (keep) log_warning("Failed trying to rename the temp DB into %s: %s", r->set.rdb_path, msg.text);
+    forget_file(k);
+}
+
+void replication_loaded(struct replication *r, bool ok, const char *why)
+{
+    struct link_run *k = &r->lrun;
+    if (!k->loading) return;
+    k->loading = false;
+    if (ok) keep_file(r);
+    else forget_file(k);
+    if (k->conn) {
+        conn_pause_read(k->conn, false);
+        conn_again(k->conn);
+    }
+    link_io_step(r, (struct link_event){ .kind = LINK_LOADED, .ok = ok, .text = why });
+}
+
+static void abort_snapshot(struct replication *r)
+{
+    if (r->lrun.loading && r->host.load_cancel) r->host.load_cancel(r->host.arg);
+    r->lrun.loading = false;
+    forget_file(&r->lrun);
+}
+
+/* ---- the stream ---- */
+
+static void apply_stream(struct replication *r, struct slice bytes)
+{
+    struct link_command c;
+    bool ok = true;
+    while (ok && link_next(&r->link, bytes, &c)) ok = r->host.apply(r->host.arg, c.argc, c.argv, c.raw);
+    /* Verbatim, so that replicas of ours stand at the same offsets; whole units only. */
+    if (r->link.done > 0) feed_append(&r->feed, slice_of(bytes.p, r->link.done));
+    link_io_step(r, (struct link_event){ .kind = LINK_APPLIED, .ok = ok });
+}
+
+/* ---- actions ---- */
+
+static void connect_master(struct replication *r)
+{
+    drop_conn(r);
+    r->lrun.failed = NULL;
+    r->lrun.resolving = resolve_start(r->resolver, r->link.host, on_resolved, r);
+}
+
+static void write_master(struct replication *r, struct slice bytes)
+{
+    if (r->lrun.conn == NULL) return;
+    buf_puts(conn_out(r->lrun.conn), bytes);
+    conn_wake_out(r->lrun.conn);
+}
+
+static void perform(struct replication *r, const struct link_action *a)
+{
+    switch (a->kind) {
+    case LINK_CONNECT: connect_master(r); break;
+    case LINK_CLOSE: drop_conn(r); break;
+    case LINK_WRITE: write_master(r, a->bytes); break;
+    case LINK_SNAPSHOT_BEGIN: open_file(r); break;
+    case LINK_SNAPSHOT_PART: write_part(r, a->bytes); break;
+    case LINK_SNAPSHOT_END: load_file(r); break;
+    case LINK_SNAPSHOT_ABORT: abort_snapshot(r); break;
+    case LINK_ADOPT_HISTORY: role_adopt(r, a); break;
+    case LINK_APPLY: apply_stream(r, a->bytes); break;
+    case LINK_NOTE: repl_log(a->level, a->bytes); break;
+    }
+}
+
+static void arm(struct replication *r)
+{
+    int64_t due = link_deadline(&r->link);
+    if (due == INT64_MAX) loop_timer_cancel(r->lrun.timer);
+    else loop_timer_after(r->lrun.timer, due - repl_now(r));
+}
+
+static void tell_host(struct replication *r)
+{
+    bool up = link_is_up(&r->link);
+    if (up == r->lrun.was_up) return;
+    r->lrun.was_up = up;
+    if (r->host.link_changed) r->host.link_changed(r->host.arg, up);
+}
+
+void link_io_step(struct replication *r, struct link_event e)
+{
+    struct link_actions out = { 0 };
+    e.now_ms = repl_now(r);
+    link_step(&r->link, &e, &out);
+    for (size_t i = 0; i < out.list.n; i++) perform(r, &out.list.at[i]);
+    link_actions_free(&out);
+    if (r->lrun.failed) {
+        const char *why = r->lrun.failed;
+        r->lrun.failed = NULL;
+        drop_conn(r);
+        if (r->link.state == LINK_LOADING)
+            link_io_step(r, (struct link_event){ .kind = LINK_LOADED, .ok = false, .text = why });
+        else
+            link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+        return;
+    }
+    tell_host(r);
+    arm(r);
+}
+
+static void on_timer(void *arg) { link_io_step(arg, (struct link_event){ .kind = LINK_TICK }); }
+
+/* ---- life ---- */
+
+static struct link_settings link_settings_of(const struct replication *r)
+{
+    return (struct link_settings){
+        .timeout_ms = (int64_t)r->set.timeout_s * 1000,
+        .user = r->set.masteruser,
+        .password = r->set.masterauth,
+        .listening_port = r->set.announce_port ? r->set.announce_port : r->set.port,
+        .announce_ip = r->set.announce_ip,
+    };
+}
+
+void link_io_init(struct replication *r)
+{
+    struct link_settings s = link_settings_of(r);
+    link_init(&r->link, &s, rng_next(&r->rng));
+    r->lrun.fd = -1;
+    r->lrun.timer = loop_timer_new(r->loop, on_timer, r);
+}
+
+void link_io_settings(struct replication *r)
+{
+    struct link_settings s = link_settings_of(r);
+    link_configure(&r->link, &s);
+    arm(r);
+}
+
+void link_io_end(struct replication *r)
+{
+    drop_conn(r);
+    abort_snapshot(r);
+    loop_timer_delete(r->lrun.timer);
+    link_free(&r->link);
+}

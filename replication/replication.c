@@ -1,0 +1,191 @@
+#include "replication/replication.h"
+
+#include <stdio.h>
+
+#include "core/base/mem.h"
+#include "core/base/num.h"
+#include "core/front/reply.h"
+#include "core/sys/log.h"
+#include "replication/shell.h"
+
+#define PING "*1\r\n$4\r\nPING\r\n"
+#define GETACK "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n"
+
+void repl_log(enum note_level level, struct slice text)
+{
+    static const enum log_level levels[] = {
+        [NOTE_DEBUG] = LOG_LEVEL_DEBUG,
+        [NOTE_VERBOSE] = LOG_LEVEL_VERBOSE,
+        [NOTE_NOTICE] = LOG_LEVEL_NOTICE,
+        [NOTE_WARNING] = LOG_LEVEL_WARNING,
+    };
+    log_line(levels[level], "%.*s", SLICE_ARG(text));
+}
+
+void repl_new_id(struct replication *r, char out[REPLID_LEN + 1])
+{
+    rng_hex(&r->rng, out, REPLID_LEN);
+    out[REPLID_LEN] = '\0';
+}
+
+/* ---- life ---- */
+
+static void apply_settings(struct replication *r, const struct repl_settings *s)
+{
+    r->set = *s;
+    uint64_t hard = s->replica_hard_bytes;
+    if (hard && hard < s->backlog_bytes) hard = s->backlog_bytes;
+    r->peer_set = (struct peer_settings){ .timeout_ms = (int64_t)s->timeout_s * 1000,
+                                          .hard_bytes = hard,
+                                          .soft_bytes = s->replica_soft_bytes,
+                                          .soft_ms = (int64_t)s->replica_soft_s * 1000 };
+}
+
+struct replication *replication_new(struct front *f, struct resolver *res,
+                                    const struct repl_host *host, const struct repl_settings *s,
+                                    uint64_t seed)
+{
+    struct replication *r = mem_zalloc(sizeof(*r));
+    char id[REPLID_LEN + 1];
+    r->front = f;
+    r->loop = f->loop;
+    r->resolver = res;
+    r->host = *host;
+    r->stream_db = -1;
+    rng_seed(&r->rng, seed);
+    apply_settings(r, s);
+    repl_new_id(r, id);
+    history_init(&r->history, id);
+    feed_init(&r->feed, s->backlog_bytes, 0);
+    ilist_init(&r->replicas);
+    r->alone_since_ms = r->ping_ms = repl_now(r);
+    link_io_init(r);
+    snapshot_io_init(r);
+    waits_init(r);
+    return r;
+}
+
+void replication_delete(struct replication *r)
+{
+    if (r == NULL) return;
+    link_io_end(r);
+    ilist_each(&r->replicas, node, next)
+        replication_client_gone(r, ilist_of(node, struct replica, node)->client);
+    snapshot_io_end(r);
+    waits_end(r);
+    feed_free(&r->feed);
+    mem_free(r);
+}
+
+void replication_settings(struct replication *r, const struct repl_settings *s)
+{
+    apply_settings(r, s);
+    feed_set_backlog(&r->feed, s->backlog_bytes);
+    link_io_settings(r);
+    snapshot_check(r);
+}
+
+/* ---- the write stream ---- */
+
+bool replication_wants_stream(const struct replication *r)
+{
+    return r->feed.open && r->link.state == LINK_NONE;
+}
+
+static void append_select(struct replication *r, int db)
+{
+    char number[NUM_I64_MAX], text[64];
+    size_t n = num_from_i64(number, db);
+    int len = snprintf(text, sizeof(text), "*2\r\n$6\r\nSELECT\r\n$%zu\r\n%.*s\r\n", n, (int)n, number);
+    feed_append(&r->feed, slice_of(text, (size_t)len));
+    r->stream_db = db;
+}
+
+void replication_append(struct replication *r, int db, struct slice bytes)
+{
+    if (!replication_wants_stream(r)) return;
+    if (db >= 0 && db != r->stream_db) append_select(r, db);
+    feed_append(&r->feed, bytes);
+}
+
+void replication_flush(struct replication *r)
+{
+    if (r->replicas_n == 0) return;
+    if (r->want_acks) {
+        r->want_acks = false;
+        replication_append(r, -1, SLICE(GETACK));
+    }
+    ilist_each(&r->replicas, node, next) {
+        struct replica *p = ilist_of(node, struct replica, node);
+        if (p->cursor.feed == NULL) continue;
+        uint64_t lag = cursor_lag(&p->cursor);
+        if (lag == 0) continue;
+        if (p->flowing) replica_flow(p);
+        if (r->peer_set.hard_bytes && lag >= r->peer_set.hard_bytes)
+            replica_step(p, (struct peer_event){ .kind = PEER_TICK,
+                                                 .lag = cursor_lag(&p->cursor) });
+    }
+}
+
+void replication_ask_acks(struct replication *r) { r->want_acks = true; }
+
+/* ---- time ---- */
+
+static void ping_replicas(struct replication *r)
+{
+    int64_t now = repl_now(r);
+    if (now - r->ping_ms < (int64_t)r->set.ping_period_s * 1000) return;
+    r->ping_ms = now;
+    if (replication_replicas(r) > 0) replication_append(r, -1, SLICE(PING));
+}
+
+/* A master without replicas for long gives its backlog up; a new id then, since what it writes from
+ * now on is not counted. */
+static void backlog_ttl(struct replication *r)
+{
+    if (replication_replicas(r) > 0) r->alone_since_ms = repl_now(r);
+    if (!replication_wants_stream(r) || r->replicas_n > 0 || r->set.backlog_ttl_s == 0) return;
+    if (repl_now(r) - r->alone_since_ms <= (int64_t)r->set.backlog_ttl_s * 1000) return;
+    char id[REPLID_LEN + 1];
+    repl_new_id(r, id);
+    history_init(&r->history, id);
+    feed_close(&r->feed);
+    log_notice("Replication backlog freed after %d seconds without connected replicas.",
+               r->set.backlog_ttl_s);
+}
+
+void replication_cron(struct replication *r)
+{
+    ping_replicas(r);
+    replicas_tick(r);
+    backlog_ttl(r);
+    feed_trim(&r->feed);
+}
+
+/* ---- clients ---- */
+
+bool replication_unblock(struct replication *r, struct client *cl, bool with_error)
+{
+    struct call c = reply_call_for(cl);
+    ilist_each(&r->waiters, node, next) {
+        struct waiter *w = ilist_of(node, struct waiter, node);
+        if (w->client != cl) continue;
+        int64_t offset = w->offset;
+        waits_remove(r, cl);
+        if (with_error) reply_error(&c, "-UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        else reply_int(&c, waits_count(r, offset));
+        client_unblock(cl);
+        return true;
+    }
+    return false;
+}
+
+int replication_lagging(struct replication *r)
+{
+    int n = 0;
+    ilist_each(&r->replicas, node, next) {
+        struct replica *p = ilist_of(node, struct replica, node);
+        n += peer_online(&p->peer) && p->peer.acked < feed_end(&r->feed);
+    }
+    return n;
+}

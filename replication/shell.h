@@ -1,0 +1,138 @@
+/* shell: what the shell files of replication share: the structs behind `struct replication` and the
+ * calls between its files. Private to replication/: the host includes replication.h.
+ *
+ *     replication.c  life, the write stream, cron            roles.c     master or replica, ids, positions
+ *     link_io.c      our connection to the master            commands.c  rows and functions
+ *     peer_io.c      connections of our replicas             info.c      INFO, ROLE, figures
+ *     snapshot_io.c  snapshots on their way to replicas      waits.c     clients that WAIT
+ *
+ * All in the loop's thread. Tests: e2e. */
+#ifndef REPLICATION_SHELL_H
+#define REPLICATION_SHELL_H
+
+#include "core/base/ilist.h"
+#include "core/base/rand.h"
+#include "core/front/client.h"
+#include "core/front/front.h"
+#include "core/net/conn.h"
+#include "core/net/loop.h"
+#include "replication/batch.h"
+#include "replication/feed.h"
+#include "replication/history.h"
+#include "replication/link.h"
+#include "replication/peer.h"
+#include "replication/quorum.h"
+#include "replication/replication.h"
+
+#define REPLICAS_MAX 1000 /* more are refused: each costs a look a turn */
+
+/* One client that is, or is becoming, a replica. */
+struct replica {
+    struct ilist node;
+    struct replication *r;
+    struct client *client;
+    struct peer peer;
+    struct feed_cursor cursor;
+    bool flowing;      /* the cursor's bytes may be sent */
+    int fd;            /* snapshot file on its way; -1 none */
+    int64_t fd_at, fd_size;
+    size_t pipe_at;    /* of the pipe's chunk: bytes sent to this one */
+};
+
+/* The snapshot under way for our replicas. One at a time. */
+struct snapshot_run {
+    enum batch_form form; /* NONE: none runs */
+    char mark[LINK_MARK_LEN];
+    int fd;               /* the pipe's read end */
+    struct loop_io *io;
+    struct buf chunk;     /* read from the pipe, not sent to all yet */
+    bool eof, done, ok;
+    struct loop_timer *timer; /* when batch says, and after "busy" */
+};
+
+struct link_run {
+    struct conn *conn;
+    unsigned resolving; /* 0: no question open */
+    struct loop_timer *timer;
+    int fd;             /* temporary file; -1 none */
+    char *path;
+    int64_t synced;     /* bytes whose write-out was begun */
+    bool loading, was_up;
+    const char *failed; /* a file operation failed: the link is given up after the action list */
+};
+
+struct waiter {
+    struct ilist node;
+    struct client *client;
+    int64_t offset, deadline_ms; /* INT64_MAX: none */
+    int need;
+};
+
+struct replication {
+    struct front *front;
+    struct loop *loop;
+    struct resolver *resolver;
+    struct repl_host host;
+    struct repl_settings set;
+    struct peer_settings peer_set;
+    struct rng rng;
+    struct history history;
+    struct feed feed;
+    struct link link;
+    struct link_run lrun;
+    struct ilist replicas;
+    int replicas_n; /* that stand in `replicas`, also those still in REPLCONF */
+    struct snapshot_run snap;
+    struct ilist waiters;
+    struct loop_timer *wait_timer;
+    struct repl_stats stats;
+    int stream_db;           /* that the feed has selected; -1 force SELECT */
+    bool want_acks;          /* GETACK at the next flush */
+    bool restored;           /* position from a snapshot file */
+    int64_t alone_since_ms;  /* no replica since; for the backlog's ttl */
+    int64_t ping_ms;         /* last PING into the feed */
+};
+
+static inline int64_t repl_now(const struct replication *r) { return loop_now_ms(r->loop); }
+void repl_log(enum note_level level, struct slice text);
+void repl_new_id(struct replication *r, char out[REPLID_LEN + 1]);
+
+/* roles.c */
+void role_adopt(struct replication *r, const struct link_action *a);
+
+/* link_io.c */
+void link_io_init(struct replication *r);
+void link_io_end(struct replication *r);
+void link_io_step(struct replication *r, struct link_event e);
+void link_io_settings(struct replication *r);
+
+/* peer_io.c */
+struct replica *replica_of(struct replication *r, const struct client *cl);
+struct replica *replica_get(struct replication *r, struct client *cl); /* makes it if need be */
+void replica_step(struct replica *p, struct peer_event e);
+void replica_perform(struct replica *p, struct peer_actions *out);
+void replica_flow(struct replica *p); /* sends what can be sent now */
+void replica_drop(struct replica *p, bool soft);
+void replicas_drop_all(struct replication *r);
+void replicas_tick(struct replication *r);
+int replicas_votes(const struct replication *r, struct quorum_vote *out, int max);
+void replica_ip(const struct replica *p, char *out, size_t cap);
+
+/* snapshot_io.c */
+void snapshot_io_init(struct replication *r);
+void snapshot_io_end(struct replication *r);
+void snapshot_wanted(struct replica *p); /* it waits: join, start now, or start later */
+bool snapshot_feed_file(struct replica *p); /* true: may go on later */
+bool snapshot_feed_pipe(struct replica *p);
+void snapshot_check(struct replication *r); /* somebody left or came: still wanted? next one? */
+
+/* waits.c */
+void waits_init(struct replication *r);
+void waits_end(struct replication *r);
+void waits_add(struct replication *r, struct client *cl, int need, int64_t timeout_ms);
+void waits_check(struct replication *r); /* an acknowledgement came */
+void waits_fail_all(struct replication *r, const char *error);
+bool waits_remove(struct replication *r, struct client *cl);
+int waits_count(const struct replication *r, int64_t offset);
+
+#endif
