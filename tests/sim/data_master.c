@@ -408,7 +408,7 @@ static void ping_replicas(struct data *d)
     d->last_ping = s->now;
     struct slice ping[] = { SLICE("PING") };
     data_append_words(d, 1, ping);
-    if (d->feed.open) data_report(d);
+    data_report(d);
 }
 
 void data_master_cron(struct data *d)

@@ -219,7 +219,7 @@ void data_promote(struct data *d)
     check_data_born(d->node, id, old, feed_end(&d->feed));
     tell(d->node->sim, d->node, "is a master now: %.8s from %.8s:%lld", id, old,
          (long long)feed_end(&d->feed));
-    if (d->feed.open) data_report(d);
+    data_report(d);
     data_arm_link(d);
 }
 

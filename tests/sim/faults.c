@@ -207,13 +207,14 @@ static void be_quiet(struct sim *s, const struct sim_event *e)
 
 void faults_start(struct sim *s)
 {
+    s->phase = PHASE_FAULTS;
     next_fault(s, NULL);
     sim_at(s, s->opt.faults_ms, be_quiet, NULL, 0);
 }
 
 void faults_last_blow(struct sim *s)
 {
-    bool comes_back = rng_below(&s->rng, 2);
+    bool comes_back = rng_below(&s->rng, 2) || s->opt.chained >= 0;
     sim_each(s, n)
     {
         if (n->kind != NODE_DATA || !n->alive || !check_is_agreed_master(n)) continue;

@@ -75,7 +75,7 @@ static void say(struct client *c, int argc, const struct slice *argv)
 static void write_next(struct client *c)
 {
     struct sim *s = c->node->sim;
-    if (s->phase != PHASE_FAULTS || s->next_write >= TOY_WRITES_MAX) return;
+    if (s->phase == PHASE_QUIET || s->next_write >= TOY_WRITES_MAX) return;
     char number[NUM_I64_MAX], payload[PAYLOAD_MAX];
     c->number = s->next_write++;
     size_t n = 1 + rng_below(&c->node->rng, (uint64_t)s->opt.payload_max);
@@ -177,7 +177,7 @@ static void on_timer(struct node *n, uint64_t tag)
 {
     struct client *c = self_of(n);
     if (tag != c->gen) return;
-    if (n->sim->phase != PHASE_FAULTS) {
+    if (n->sim->phase == PHASE_QUIET) {
         hang_up(c);
         return;
     }

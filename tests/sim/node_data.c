@@ -45,6 +45,7 @@ void data_reply(struct data *d, struct dconn *c)
 /* Only what the stream has carried is judged: without a feed nothing is counted. */
 void data_report(struct data *d)
 {
+    if (!d->feed.open) return;
     check_data_at(d->node, history_id(&d->history), feed_end(&d->feed), d->toy.stream, d->toy.data);
 }
 
@@ -242,7 +243,7 @@ static void cmd_write(struct data *d, struct dconn *c, int argc, const struct sl
     }
     write_unit(d, argc, argv);
     c->last_write = feed_end(&d->feed);
-    if (d->feed.open) data_report(d);
+    data_report(d);
     if (d->node->sim->opt.durable_data) data_save(d);
     data_flush(d);
     resp_status(&d->out, SLICE("OK"));

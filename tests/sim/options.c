@@ -20,6 +20,7 @@ static void draw_set(struct options *o, struct rng *r)
     o->parallel_syncs = (int)sim_between(r, 1, 2);
     o->odd_priority = rng_below(r, 5) == 0 && o->replicas > 1 ? (int)sim_between(r, 1, o->replicas) : -1;
     o->chained = rng_below(r, 6) == 0 && o->replicas > 1 ? 2 : -1;
+    if (o->chained >= 0) o->odd_priority = -1; /* somebody known must be fit for promotion */
 }
 
 static void draw_net(struct options *o, struct rng *r)

@@ -79,7 +79,7 @@ struct sim_event {
     uint64_t a;
 };
 
-enum phase { PHASE_FAULTS, PHASE_QUIET };
+enum phase { PHASE_PEACE, PHASE_FAULTS, PHASE_QUIET };
 
 struct sim {
     uint64_t seed;
