@@ -10,7 +10,7 @@
 #include "tests/sim/world.h"
 
 #define LOOK_MS 200
-#define WATCH_MS 6000 /* how long peace must last to be called lasting */
+#define WATCH_MS 4000 /* how long peace must last to be called lasting */
 #define OFFSETS_NEAR 4000 /* what may be under way: PINGs and hellos, nobody writes any more */
 
 /* Whom this Sentinel names; NULL when it is still at it. */

@@ -48,6 +48,12 @@ struct check_sentinel {
     VEC(struct named) named;
     VEC(struct downs) downs;
     VEC(struct pointed) pointed;
+    struct {
+        uint64_t epoch;
+        int port;
+        bool s_down;
+        char ip[20];
+    } seen[SIM_NODES_MAX][GROUPS_MAX]; /* at the last step: mostly nothing has changed */
     uint32_t selected[SIM_NODES_MAX][GROUPS_MAX]; /* instance of the last +selected-slave */
 };
 
@@ -142,9 +148,10 @@ static void note_address(struct node *n, int group, uint64_t epoch, const char *
 
 static char *addr_text(const struct sn_addr *a, char *out)
 {
-    struct str s = str_fmt("%s:%d", a->ip, a->port);
-    text_copy(out, 64, str_c(s));
-    str_free(&s);
+    text_copy(out, 56, a->ip);
+    size_t n = strlen(out);
+    out[n++] = ':';
+    out[n + num_from_i64(out + n, a->port)] = '\0';
     return out;
 }
 
@@ -292,6 +299,24 @@ static void check_pointing(struct node *n, const struct sn_core *core, const str
 
 /* --- what happens --- */
 
+static void note_changes(struct node *n, const struct sn_group *g, int at)
+{
+    struct check_sentinel *k = books(n);
+    const struct sn_addr *now = sn_current_addr(g);
+    char addr[64];
+    if (k->seen[n->index][at].epoch == g->saved.config_epoch &&
+        k->seen[n->index][at].port == now->port &&
+        k->seen[n->index][at].s_down == g->master->s_down &&
+        strcmp(k->seen[n->index][at].ip, now->ip) == 0)
+        return;
+    k->seen[n->index][at].epoch = g->saved.config_epoch;
+    k->seen[n->index][at].port = now->port;
+    k->seen[n->index][at].s_down = g->master->s_down;
+    text_copy(k->seen[n->index][at].ip, 20, now->ip);
+    note_address(n, at, g->saved.config_epoch, addr_text(now, addr));
+    if (g->master->s_down) note_down(n, at, addr_text(&g->master->addr, addr));
+}
+
 void check_sentinel_stepped(struct node *n, const struct sn_core *core)
 {
     struct check_sentinel *k = books(n);
@@ -300,11 +325,8 @@ void check_sentinel_stepped(struct node *n, const struct sn_core *core)
     k->memory[n->index] = now;
     for (size_t i = 0; i < core->groups.n; i++) {
         const struct sn_group *g = core->groups.at[i];
-        char addr[64];
         int at = world_group(n->sim, slice_z(g->saved.name));
-        addr_text(sn_current_addr(g), addr);
-        note_address(n, at, g->saved.config_epoch, addr);
-        if (g->master->s_down) note_down(n, at, addr_text(&g->master->addr, addr));
+        if (at >= 0) note_changes(n, g, at);
     }
 }
 

@@ -67,6 +67,7 @@ struct data {
     struct buf link_in, snapshot_in;
     struct toy loaded;
     uint64_t load_gen, link_gen;
+    int64_t link_due; /* of the tick under way; INT64_MAX: none */
     size_t taken; /* of link_in, by the last offer */
     /* master */
     bool snapshot_runs;

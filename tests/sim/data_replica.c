@@ -7,12 +7,13 @@
 
 static void link_event(struct data *d, struct link_event e);
 
+/* As with a Sentinel's tick: one that comes early enough is left alone. */
 void data_arm_link(struct data *d)
 {
     int64_t due = link_deadline(&d->link);
-    d->link_gen++;
-    if (due == INT64_MAX) return;
-    sim_timer(d->node, due - d->node->sim->now, DATA_TAG(DATA_TAG_LINK, d->link_gen));
+    if (due >= d->link_due) return;
+    d->link_due = due;
+    sim_timer(d->node, due - d->node->sim->now, DATA_TAG(DATA_TAG_LINK, ++d->link_gen));
 }
 
 static void close_link(struct data *d)
@@ -179,7 +180,8 @@ void data_link_timer(struct data *d, uint64_t tag)
         return;
     }
     if (tag / 16 != d->link_gen) return;
-    link_event(d, (struct link_event){ .kind = LINK_TICK });
+    d->link_due = INT64_MAX;
+    if (d->node->sim->now >= link_deadline(&d->link)) link_event(d, (struct link_event){ .kind = LINK_TICK });
     settle(d);
 }
 

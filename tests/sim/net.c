@@ -134,9 +134,9 @@ void net_close(struct net *t, int end)
 {
     struct pair *p = pair_of(t, end);
     struct side *mine = &p->side[end & 1];
+    mine->owner = NULL;
     if (!mine->open) return;
     mine->open = false;
-    mine->owner = NULL;
     if (t->sim->host_down[mine->node->host]) return; /* a crashed machine says nothing */
     if (p->side[!(end & 1)].node) put(t, p, !(end & 1), ITEM_FIN, (struct slice){ 0 });
 }

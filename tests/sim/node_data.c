@@ -104,9 +104,7 @@ void data_close(struct data *d, struct dconn *c)
 
 static struct dconn *dconn_of_end(struct data *d, int end)
 {
-    for (struct dconn *c = d->conns; c; c = c->next)
-        if (c->end == end) return c;
-    return NULL;
+    return net_owner(d->node->sim->net, end);
 }
 
 /* --- commands --- */
@@ -345,6 +343,7 @@ static void on_accepted(struct node *n, int end)
     resp_request_init(&c->request, 1 << 20);
     c->next = d->conns;
     d->conns = c;
+    net_set_owner(n->sim->net, end, c);
 }
 
 static void on_up(struct node *n, int end)
@@ -479,6 +478,7 @@ static void on_boot(struct node *n)
     read_config(d);
     restore(d, saved, offset);
     d->link_end = -1;
+    d->link_due = INT64_MAX;
     struct link_settings set = { .timeout_ms = o->repl_timeout, .user = "", .password = "",
                                  .listening_port = n->port, .announce_ip = "" };
     link_init(&d->link, &set, rng_next(&n->rng));

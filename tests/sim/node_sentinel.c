@@ -17,6 +17,7 @@
 #include "tests/sim/world.h"
 
 #define CONNECT_MAX_MS 3000 /* a connect that hangs is given up, as the shell does */
+#define NOBODY UINT64_MAX /* an administrator does not wait for the answer */
 #define TAG_TICK 1
 #define TAG_GIVE_UP 2 /* + end * 4 */
 
@@ -41,6 +42,7 @@ struct sentinel {
     struct sn_actions actions;
     struct chan *chans;
     uint64_t tick_gen;
+    int64_t tick_due; /* of the tick under way; INT64_MAX: none */
     struct buf out;
 };
 
@@ -91,9 +93,7 @@ static struct chan *chan_of_link(struct sentinel *t, uint32_t link, enum sn_conn
 
 static struct chan *chan_of_end(struct sentinel *t, int end)
 {
-    for (struct chan *c = t->chans; c; c = c->next)
-        if (c->end == end) return c;
-    return NULL;
+    return net_owner(t->node->sim->net, end); /* closing takes the owner away */
 }
 
 /* --- the state file --- */
@@ -216,7 +216,7 @@ static void do_disconnect(struct sentinel *t, const struct sn_action *a)
 
 static void do_answer(struct sentinel *t, const struct sn_action *a)
 {
-    struct chan *c = chan_of_end(t, (int)a->asker);
+    struct chan *c = a->asker == NOBODY ? NULL : chan_of_end(t, (int)a->asker);
     if (!c) return;
     buf_clear(&t->out);
     switch (a->answer) {
@@ -253,12 +253,20 @@ static void perform(struct sentinel *t, const struct sn_action *a)
     }
 }
 
+/* A tick under way that comes early enough is left alone: most steps only move the deadline back. */
 static void arm(struct sentinel *t)
 {
     int64_t due = sn_deadline(t->core);
-    t->tick_gen++;
-    if (due == INT64_MAX) return;
-    sim_timer(t->node, due - t->node->sim->now, TAG_TICK + t->tick_gen * 4);
+    if (due >= t->tick_due) return;
+    t->tick_due = due;
+    sim_timer(t->node, due - t->node->sim->now, TAG_TICK + ++t->tick_gen * 4);
+}
+
+static void on_tick(struct sentinel *t)
+{
+    t->tick_due = INT64_MAX;
+    if (t->node->sim->now >= sn_deadline(t->core)) step(t, &(struct sn_event){ .kind = SN_TICK });
+    else arm(t);
 }
 
 static void step(struct sentinel *t, struct sn_event *ev)
@@ -434,7 +442,7 @@ static void on_timer(struct node *n, uint64_t tag)
 {
     struct sentinel *t = self_of(n);
     if ((tag & 3) == TAG_TICK) {
-        if (tag / 4 == t->tick_gen) step(t, &(struct sn_event){ .kind = SN_TICK });
+        if (tag / 4 == t->tick_gen) on_tick(t);
         return;
     }
     struct chan *c = chan_of_end(t, (int)(tag / 4));
@@ -444,6 +452,7 @@ static void on_timer(struct node *n, uint64_t tag)
 static void on_boot(struct node *n)
 {
     struct sentinel *t = self_of(n);
+    t->tick_due = INT64_MAX;
     t->core = sn_core_new(rng_next(&n->rng), t->myid);
     if (disk_read(n, DISK_STATE).n == 0) {
         struct str text = first_file(t);
@@ -495,7 +504,7 @@ void node_sentinel_admin(struct node *n)
     char name[8];
     snprintf(name, sizeof(name), "g%d", (int)rng_below(&s->rng, (uint64_t)s->opt.groups));
     struct slice argv[3] = { slice_z(name), SLICE("parallel-syncs"), SLICE("1") };
-    struct sn_event ev = { .argv = argv, .argc = 1, .asker = (uint64_t)INT32_MAX };
+    struct sn_event ev = { .argv = argv, .argc = 1, .asker = NOBODY };
     switch (rng_below(&s->rng, s->opt.forced_failovers ? 4 : 2)) {
     case 0: ev.kind = SN_ADM_FLUSHCONFIG, ev.argc = 0; break;
     case 1: ev.kind = SN_ADM_SET, ev.argc = 3; break;

@@ -6,8 +6,8 @@
 
 static void draw_set(struct options *o, struct rng *r)
 {
-    static const int sentinels[] = { 3, 3, 3, 3, 4, 5, 5, 7 };
-    o->sentinels = rng_below(r, 5) ? sentinels[rng_below(r, 8)] : 0;
+    static const int sentinels[] = { 3, 3, 3, 3, 3, 4, 5, 5, 7, 3, 3, 4, 5, 3, 3, 3 };
+    o->sentinels = rng_below(r, 5) ? sentinels[rng_below(r, 16)] : 0;
     o->groups = rng_below(r, 8) == 0 ? 2 : 1;
     o->replicas = (int)sim_between(r, 1, rng_below(r, 4) == 0 ? 4 : 2);
     o->clients = (int)sim_between(r, 1, 2);
@@ -35,7 +35,7 @@ static void draw_net(struct options *o, struct rng *r)
 
 static void draw_faults(struct options *o, struct rng *r)
 {
-    o->faults_ms = sim_between(r, 15, 30) * 1000;
+    o->faults_ms = sim_between(r, 10, 22) * 1000;
     o->fault_mean = sim_between(r, 5, 50) * 100;
     o->outage_max = sim_between(r, 2, 12) * 1000;
     o->kill = (int)rng_below(r, 4);
