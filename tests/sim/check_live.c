@@ -104,6 +104,12 @@ static bool group_in_order(struct sim *s, int group, char *why, size_t cap)
 
 static bool all_in_order(struct sim *s, char *why, size_t cap)
 {
+    sim_each(s, n)
+    {
+        if (n->alive || n->stay_dead) continue;
+        snprintf(why, cap, "%s is not back yet", n->name);
+        return false;
+    }
     for (int g = 0; g < s->opt.groups; g++)
         if (!group_in_order(s, g, why, cap)) return false;
     return true;
