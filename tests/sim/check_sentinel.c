@@ -39,6 +39,7 @@ struct pointed {
     uint32_t instance;
     int64_t at;
     uint64_t epoch;
+    bool arrived; /* it once followed, with its link up */
 };
 
 struct check_sentinel {
@@ -280,13 +281,12 @@ static void check_pointing(struct node *n, const struct sn_core *core, const str
 {
     struct check_sentinel *k = books(n);
     if (g->fo.state != SN_FO_RECONF_SLAVES) return;
-    struct pointed mine = { n->index, at, r->id, n->sim->now, g->fo.epoch };
+    struct pointed mine = { n->index, at, r->id, n->sim->now, g->fo.epoch, false };
     unsigned at_once = 1;
     for (size_t i = k->pointed.n; i-- > 0;) {
         struct pointed *p = &k->pointed.at[i];
         if (p->sentinel != n->index || p->group != at) continue;
-        bool over = p->epoch != g->fo.epoch || follows_promoted(g, p->instance) ||
-                    p->instance == r->id ||
+        bool over = p->epoch != g->fo.epoch || p->arrived || p->instance == r->id ||
                     n->sim->now - p->at > core->params.slave_reconf_timeout;
         if (over) vec_remove(&k->pointed, i);
         else at_once++;
@@ -295,6 +295,15 @@ static void check_pointing(struct node *n, const struct sn_core *core, const str
     if (at_once > g->saved.parallel_syncs)
         sim_fail(n->sim, "S7", "%s re-points %u replicas at once, %u allowed", n->name, at_once,
                  g->saved.parallel_syncs);
+}
+
+static void note_arrivals(struct check_sentinel *k, struct node *n, const struct sn_group *g, int at)
+{
+    for (size_t i = 0; i < k->pointed.n; i++) {
+        struct pointed *p = &k->pointed.at[i];
+        if (p->sentinel == n->index && p->group == at && p->epoch == g->fo.epoch && !p->arrived)
+            p->arrived = follows_promoted(g, p->instance);
+    }
 }
 
 /* --- what happens --- */
@@ -326,7 +335,9 @@ void check_sentinel_stepped(struct node *n, const struct sn_core *core)
     for (size_t i = 0; i < core->groups.n; i++) {
         const struct sn_group *g = core->groups.at[i];
         int at = world_group(n->sim, slice_z(g->saved.name));
-        if (at >= 0) note_changes(n, g, at);
+        if (at < 0) continue;
+        note_changes(n, g, at);
+        if (g->fo.state == SN_FO_RECONF_SLAVES) note_arrivals(k, n, g, at);
     }
 }
 
