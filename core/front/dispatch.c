@@ -166,11 +166,13 @@ static struct request *add_request(struct client *cl, struct batch *b, const cha
     return rq;
 }
 
-/* The reader lends its arguments until it is asked again, so they are copied; the last request of a
- * batch may keep them where they are. */
-static bool keep_args(struct batch *b, struct request *rq)
+/* The reader lends its arguments until it is asked again: the slices are copied, the bytes stay in
+ * the buffer. False: this must be the last request of the batch, since there is no room, or its
+ * bytes are not in the buffer (words of an inline line had quotes). */
+static bool keep_args(struct batch *b, struct request *rq, const char *head)
 {
     if (b->args_n + rq->argc > BATCH_ARGS) return false;
+    if (rq->argc && (rq->argv[0].p < head || rq->argv[0].p >= head + rq->end)) return false;
     struct slice *to = b->args + b->args_n;
     for (int i = 0; i < rq->argc; i++) to[i] = rq->argv[i];
     rq->argv = to;
@@ -194,7 +196,7 @@ static void parse(struct client *cl, struct batch *b)
         struct request *rq = add_request(cl, b, head + at);
         at += cl->request.size;
         rq->end = at;
-        if (!keep_args(b, rq)) return;
+        if (!keep_args(b, rq, head)) return;
     }
 }
 
@@ -297,8 +299,9 @@ void dispatch_client(struct client *cl)
     dispatch_clock(cl->front);
     while (run_batch(cl, b)) {}
     b->busy = false;
-    if (cl->flags & (CLIENT_CLOSING | CLIENT_CLOSE_AFTER_REPLY | CLIENT_DETACHED)) return;
+    if (cl->flags & (CLIENT_CLOSING | CLIENT_DETACHED)) return;
     if (b->last == RESP_BAD && !(cl->flags & CLIENT_STOPPED)) protocol_error(cl);
     if (buf_size(conn_out(cl->conn))) conn_wake_out(cl->conn);
+    if (cl->flags & CLIENT_CLOSE_AFTER_REPLY) return;
     if (!limits_check(cl)) limits_check_query(cl);
 }
