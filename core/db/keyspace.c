@@ -336,30 +336,54 @@ void ks_swap(struct keyspace *ks, int a, int b)
     tell(y, TOUCH_SWAPPED, NO_KEY, -1);
 }
 
-static size_t flush_db(struct ks_db *db, struct ks_trash *t)
+/* Moves the content out; the database is empty then. */
+static size_t empty_db(struct ks_db *db, struct ks_trash *t)
 {
     size_t n = ks_count(db);
-    announce(db, NO_KEY);
     table_free(&db->deadlines);
     vec_push(&t->tables, db->keys);
     db_tables_init(db);
     /* What was moved out hashes no more: it is only walked. */
     vec_last(&t->tables).app = NULL;
-    tell(db, TOUCH_FLUSHED, NO_KEY, -1);
     return n;
+}
+
+static void end_trash(struct keyspace *ks, struct ks_trash *t, bool lazy)
+{
+    if (lazy && ks->hooks.bury_all)
+        ks->hooks.bury_all(ks->hooks.app, t);
+    else
+        ks_trash_free(t);
 }
 
 size_t ks_flush(struct keyspace *ks, int id, bool lazy)
 {
     struct ks_trash *t = mem_zalloc(sizeof(*t));
     size_t n = 0;
-    for (int i = id < 0 ? 0 : id; i < (id < 0 ? ks->n : id + 1); i++)
-        n += flush_db(&ks->dbs[i], t);
-    if (lazy && n && ks->hooks.bury_all)
-        ks->hooks.bury_all(ks->hooks.app, t);
-    else
-        ks_trash_free(t);
+    for (int i = id < 0 ? 0 : id; i < (id < 0 ? ks->n : id + 1); i++) {
+        announce(&ks->dbs[i], NO_KEY);
+        n += empty_db(&ks->dbs[i], t);
+        tell(&ks->dbs[i], TOUCH_FLUSHED, NO_KEY, -1);
+    }
+    end_trash(ks, t, lazy && n);
     return n;
+}
+
+void ks_adopt(struct keyspace *ks, struct keyspace *from, bool lazy)
+{
+    struct ks_trash *t = mem_zalloc(sizeof(*t));
+    must(ks->n == from->n && ks->hash.a == from->hash.a && ks->hash.b == from->hash.b);
+    for (int i = 0; i < ks->n; i++) {
+        struct ks_db *db = &ks->dbs[i], *other = &from->dbs[i];
+        announce(db, NO_KEY);
+        empty_db(db, t);
+        db->keys = other->keys;
+        db->deadlines = other->deadlines;
+        db->keys.app = db->deadlines.app = &ks->hash;
+        db_tables_init(other);
+        tell(db, TOUCH_SWAPPED, NO_KEY, -1);
+    }
+    end_trash(ks, t, lazy);
 }
 
 void ks_trash_free(struct ks_trash *t)

@@ -130,6 +130,9 @@ void ks_swap(struct keyspace *ks, int a, int b);
 /* Empties a database (-1: all) and gives the number of keys; `lazy` frees by hooks.bury_all. */
 size_t ks_flush(struct keyspace *ks, int id, bool lazy);
 void ks_trash_free(struct ks_trash *t);
+/* Puts all databases of `from` (same number, same hash key, no hooks needed) in the place of ours,
+ * which are freed as by ks_flush; `from` is left empty. A snapshot that was loaded beside. */
+void ks_adopt(struct keyspace *ks, struct keyspace *from, bool lazy);
 /* Loading: puts an entry under a key that is not there; false, and the entry stays the caller's,
  * when there is one already. Neither gate nor hooks hear of it. */
 bool ks_load(struct ks_db *db, struct entry *e);

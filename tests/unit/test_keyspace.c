@@ -375,6 +375,32 @@ START_TEST(lazy_frees_are_handed_over)
 }
 END_TEST
 
+START_TEST(adopts_what_was_loaded_beside)
+{
+    struct keyspace *ks = make(NULL), *beside = make(NULL);
+    char key[32];
+    for (int i = 0; i < 3000; i++) {
+        sprintf(key, "key:%d", i);
+        set(ks_db(ks, i % 4), key, "old", NOW + 100);
+        set(ks_db(beside, i % 3), key, "new", i % 2 ? -1 : NOW + 200);
+    }
+    ks_adopt(ks, beside, true);
+    ck_assert_uint_eq(ks_count(ks_db(beside, 0)), 0);
+    ks_delete(beside);
+    ck_assert_uint_eq(ks_count(ks_db(ks, 0)), 1000);
+    ck_assert_uint_eq(ks_count(ks_db(ks, 3)), 0);
+    ck_assert_uint_eq(ks_deadlines(ks_db(ks, 0)), 500);
+    ck_assert_str_eq(get(ks_db(ks, 0), "key:6"), "new");
+    for (int i = 3000; i < 9000; i++) { /* and it grows on */
+        sprintf(key, "key:%d", i);
+        set(ks_db(ks, 0), key, "more", -1);
+    }
+    ck_assert_str_eq(get(ks_db(ks, 0), "key:9"), "new");
+    ck_assert_str_eq(get(ks_db(ks, 0), "key:8999"), "more");
+    ks_delete(ks);
+}
+END_TEST
+
 static bool count_and_remove(void *app, struct entry *e)
 {
     struct ks_db *db = app;
@@ -441,5 +467,6 @@ static const struct unit_case cases[] = {
     UNIT(ranges),                       UNIT(every_change_passes_the_gate),
     UNIT(expired_keys_by_role),         UNIT(lazy_frees_are_handed_over),
     UNIT(walk_random_load),             UNIT(access_clocks),
+    UNIT(adopts_what_was_loaded_beside),
 };
 UNIT_MAIN("keyspace", cases)
