@@ -7,7 +7,7 @@
  *
  * When saving fails the driver calls sn_save_failed(core, list, index) and goes on with the next
  * action: the vote is then denied, the admin answer an error, dependent SENDs have become NONE.
- * Pure. Tests: unit/sn_actions. */
+ * Pure. Tests: unit/sn_text. */
 #ifndef SENTINEL_ACTIONS_H
 #define SENTINEL_ACTIONS_H
 

@@ -1,7 +1,7 @@
 /* addr: where an instance is: host text as somebody wrote it, and the IP address it stands for.
  *
  * Whether two addresses are the same place is decided here and nowhere else. Pure: looking names
- * up is an action of the core. Tests: unit/sn_addr. */
+ * up is an action of the core. Tests: unit/sn_text. */
 #ifndef SENTINEL_ADDR_H
 #define SENTINEL_ADDR_H
 

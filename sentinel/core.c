@@ -222,10 +222,11 @@ void sn_step(struct sn_core *core, const struct sn_event *ev, struct sn_actions 
 {
     must(!core->out && ev->kind < SN_EVENT_KINDS && (core->booted || ev->kind == SN_BOOT));
     must(ev->now_ms >= core->now);
+    int64_t before = core->now;
     core->out = out;
     core->now = ev->now_ms;
     core->step++;
-    sn_tilt_check(core);
+    sn_tilt_check(core, before);
     handlers[ev->kind](core, ev);
     settle(core);
     core->out = NULL;

@@ -2,7 +2,7 @@
  *
  * Not to be confused with `struct sn_event` (core.h), which is what happens to the core. A row's
  * form says whether the text starts with the instance ("master mymaster 127.0.0.1 6379"). Warning
- * level events also start the group's notification script. Pure. Tests: unit/sn_events. */
+ * level events also start the group's notification script. Pure. Tests: unit/sn_text. */
 #ifndef SENTINEL_EVENTS_H
 #define SENTINEL_EVENTS_H
 

@@ -3,7 +3,7 @@
  * A table holds for each state its function and the states that may follow; one function makes all
  * moves. A state acts as soon as its condition holds; the states after the election follow each
  * other within one step when nothing has to be waited for.
- * Pure. Tests: unit/sn_failover, scenes, checkers S1, S5, L2. */
+ * Pure. Tests: scenes, checkers S1, S5, L2. */
 #ifndef SENTINEL_FAILOVER_H
 #define SENTINEL_FAILOVER_H
 

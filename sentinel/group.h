@@ -2,7 +2,7 @@
  *
  * Every change of who is in a group passes here, so that links never outlive their last user and
  * users never miss a link. Closing a link appends DISCONNECT actions when a step runs.
- * Pure. Tests: unit/sn_group, scenes (reset, address switch). */
+ * Pure. Tests: unit/sn_core, scenes (reset, address switch). */
 #ifndef SENTINEL_GROUP_H
 #define SENTINEL_GROUP_H
 

@@ -1,7 +1,7 @@
 /* heap: the groups ordered by their next deadline, so that a step looks only at what is due.
  *
  * A binary heap of pointers in struct sn_core; each group knows its place. Pure.
- * Tests: unit/sn_heap. */
+ * Tests: unit/sn_down. */
 #ifndef SENTINEL_HEAP_H
 #define SENTINEL_HEAP_H
 

@@ -116,6 +116,8 @@ static struct sn_instance *meet(struct sn_group *g, const struct sn_hello *h)
         p = sn_peer_add(g, &addr, runid);
         if (!p) return NULL;
         sn_emit(core, SN_EVT_SENTINEL, p, NULL);
+        /* So that it knows us, and all that it can hear, at once and not a period later. */
+        g->hello_now = true;
     }
     sn_actions_persist(core->out);
     return p;

@@ -2,7 +2,7 @@
  *
  *     ip,port,run id,current epoch,master name,master ip,master port,master config epoch
  *
- * Exactly eight fields; anything else is ignored. Pure. Tests: unit/sn_hello, fuzz/hello, scenes
+ * Exactly eight fields; anything else is ignored. Pure. Tests: unit/sn_text, fuzz/hello, scenes
  * (address switch by hello). */
 #ifndef SENTINEL_HELLO_H
 #define SENTINEL_HELLO_H

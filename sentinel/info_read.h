@@ -2,7 +2,7 @@
  *
  * Reading and applying are apart: the reader is a function of the text alone (and the fuzzer's
  * entry). Lines may come in any section; those of a replica count only after role:slave.
- * Pure. Tests: unit/sn_info, fuzz/info. */
+ * Pure. Tests: unit/sn_text, fuzz/info. */
 #ifndef SENTINEL_INFO_READ_H
 #define SENTINEL_INFO_READ_H
 

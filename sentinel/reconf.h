@@ -4,7 +4,7 @@
  * they are. Outside: a replica that says it is a master, or follows another one, is corrected; at
  * once when it is our former master which has not been a replica since and the new one has
  * confirmed its role, otherwise after the reference's time of grace, since it may be another
- * Sentinel's choice that we have not heard of yet. Pure. Tests: unit/sn_reconf, scenes, S7. */
+ * Sentinel's choice that we have not heard of yet. Pure. Tests: scenes, checker S7. */
 #ifndef SENTINEL_RECONF_H
 #define SENTINEL_RECONF_H
 

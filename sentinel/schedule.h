@@ -9,7 +9,7 @@
  *   while something is changing.
  * - Reconnection: every 100 ms. A refused connection costs nothing, and an old master must be met
  *   soon after it has come back.
- * Pure. Tests: unit/sn_schedule, scenes. */
+ * Pure. Tests: unit/sn_down, scenes. */
 #ifndef SENTINEL_SCHEDULE_H
 #define SENTINEL_SCHEDULE_H
 

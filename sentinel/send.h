@@ -3,7 +3,7 @@
  * A tag holds what was asked, for which instance, and in which generation of the group's questions,
  * so that nothing need be remembered: a reply about an instance that is gone, or about an address
  * that was left, is dropped by looking at its tag. Commands that would go to a closed connection
- * are not sent. Pure. Tests: unit/sn_send. */
+ * are not sent. Pure. Tests: unit/sn_core. */
 #ifndef SENTINEL_SEND_H
 #define SENTINEL_SEND_H
 

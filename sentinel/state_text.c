@@ -18,10 +18,9 @@ void sn_lines_free(struct sn_lines *lines)
 
 static bool plain(const char *s)
 {
-    if (!*s) return false;
+    if (!*s || *s == '#') return false;
     for (; *s; s++)
-        if (*s <= ' ' || *s == '"' || *s == '\'' || *s == '\\' || *s == '#' || *s == 127)
-            return false;
+        if (*s <= ' ' || *s == '"' || *s == '\'' || *s == '\\' || *s == 127) return false;
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* view: derived facts for readers of the model (SENTINEL MASTERS, CKQUORUM, INFO, ...).
  *
  * Const functions of the model and a moment; the shell formats what they give. Pure.
- * Tests: unit/sn_view. */
+ * Tests: unit/sn_text. */
 #ifndef SENTINEL_VIEW_H
 #define SENTINEL_VIEW_H
 
