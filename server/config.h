@@ -133,7 +133,7 @@ struct server_config {
     int list_max_listpack_size, list_compress_depth;
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
     int64_t zset_max_listpack_entries, zset_max_listpack_value;
-    int64_t hll_sparse_max_bytes;
+    uint64_t hll_sparse_max_bytes;
     uint64_t stream_node_max_bytes;
     int64_t stream_node_max_entries;
 

@@ -47,31 +47,33 @@ static const struct conf_name endpoint_types[] = {
 
 /* ---- checks ---- */
 
-static enum err check_file_name(const char *what, const void *value, struct errmsg *m)
+static enum err check_no_path(const char *what, const char *of, const void *value,
+                              struct errmsg *m)
 {
     if (!strchr(*(char *const *)value, '/')) return ERR_NONE;
-    return err_set(m, ERR_SYNTAX, "%s can't be a path, just a filename", what);
+    return err_set(m, ERR_SYNTAX, "%s can't be a path, just a %s", what, of);
 }
 
 static enum err check_dbfilename(const void *value, struct errmsg *m)
 {
-    return check_file_name("dbfilename", value, m);
+    return check_no_path("dbfilename", "filename", value, m);
 }
 
-static enum err check_aof_name(const char *what, const void *value, struct errmsg *m)
+static enum err check_aof_name(const char *what, const char *of, const void *value,
+                               struct errmsg *m)
 {
     if (**(char *const *)value == 0) return err_set(m, ERR_SYNTAX, "%s can't be empty", what);
-    return check_file_name(what, value, m);
+    return check_no_path(what, of, value, m);
 }
 
 static enum err check_appendfilename(const void *value, struct errmsg *m)
 {
-    return check_aof_name("appendfilename", value, m);
+    return check_aof_name("appendfilename", "filename", value, m);
 }
 
 static enum err check_appenddirname(const void *value, struct errmsg *m)
 {
-    return check_aof_name("appenddirname", value, m);
+    return check_aof_name("appenddirname", "dirname", value, m);
 }
 
 static enum err check_shutdown(const void *value, struct errmsg *m)
@@ -218,7 +220,7 @@ const struct conf_row server_config_rows[] = {
     SIZE("maxmemory", maxmemory, 0, 0, 0, MEMORY, .what = "limit of the data's memory; 0: none"),
     ENUM("maxmemory-policy", maxmemory_policy, POLICY_NOEVICTION, policies, MEMORY,
          .what = "which keys go when memory is full"),
-    INT("maxmemory-samples", maxmemory_samples, 5, 1, 64, MEMORY,
+    INT("maxmemory-samples", maxmemory_samples, 5, 1, INT_MAX, MEMORY,
         .what = "keys looked at for one that goes"),
     INT("maxmemory-eviction-tenacity", maxmemory_eviction_tenacity, 10, 0, 100, MEMORY,
         .what = "how long a round of eviction may take"),
@@ -270,7 +272,7 @@ const struct conf_row server_config_rows[] = {
          .alias = "zset-max-ziplist-entries", .apply = server_apply_types, TYPES),
     LONG("zset-max-listpack-value", zset_max_listpack_value, 64, 0, INT64_MAX,
          .alias = "zset-max-ziplist-value", .apply = server_apply_types, TYPES),
-    LONG("hll-sparse-max-bytes", hll_sparse_max_bytes, 3000, 0, INT64_MAX,
+    SIZE("hll-sparse-max-bytes", hll_sparse_max_bytes, 3000, 0, INT64_MAX,
          .apply = server_apply_types, TYPES),
     SIZE("stream-node-max-bytes", stream_node_max_bytes, 4096, 0, INT64_MAX,
          .apply = server_apply_types, TYPES),

@@ -134,7 +134,9 @@ static enum err renames_read(void *list, const struct slice *word, size_t n, boo
                              struct errmsg *m)
 {
     struct front_renames *r = list;
-    if (n != 2) return err_set(m, ERR_SYNTAX, "wrong number of arguments");
+    if (n != 2) {
+        return err_set(m, ERR_SYNTAX, "Bad directive or wrong number of arguments");
+    }
     vec_push(&r->at, (struct front_rename){ mem_strndup(word[0].p, word[0].n),
                                             mem_strndup(word[1].n ? word[1].p : "", word[1].n) });
     return ERR_NONE;
