@@ -30,7 +30,8 @@ bool sentinel_config_skip(const struct conf_line *line);
 /* Calls fn for each `sentinel` line in the file's order; word[0] is "sentinel". */
 void sentinel_config_lines(const struct conf_lines *l,
                            void (*fn)(void *to, const struct conf_line *line), void *to);
-/* Names of the data server's directives that stand in the lines, for the log; NULL after the last. */
+/* Names of the data server's directives that stand in the lines, for the log; NULL after
+ * the last. */
 const char *sentinel_config_foreign(const struct conf_lines *l, size_t *at);
 
 struct front_start;

@@ -14,7 +14,8 @@
 enum err server_apply_save(void *server, struct errmsg *m);       /* save */
 enum err server_apply_appendonly(void *server, struct errmsg *m); /* appendonly, appendfsync */
 enum err server_apply_memory(void *server, struct errmsg *m);     /* maxmemory, -policy, -samples */
-enum err server_apply_replication(void *server, struct errmsg *m); /* repl-*, min-replicas-*, replica-* */
+/* repl-*, min-replicas-*, replica-*, masterauth, masteruser */
+enum err server_apply_replication(void *server, struct errmsg *m);
 enum err server_apply_backlog(void *server, struct errmsg *m);     /* repl-backlog-size */
 enum err server_apply_types(void *server, struct errmsg *m);       /* *-max-listpack-*, ... */
 enum err server_apply_notify(void *server, struct errmsg *m);      /* notify-keyspace-events */

@@ -3,7 +3,8 @@
  * Syntax: one directive a line, words separated by white space, "..." with backslash escapes
  * (\n \r \t \b \a \xHH, other characters for themselves) and '...' with \' only. An empty line and
  * a line that begins with # are skipped. A # that stands alone between white space, outside quotes
- * and not the first argument, begins a trailing comment; `#<hash>` and `>pass#word` are plain words.
+ * and not the first argument, begins a trailing comment; `#<hash>` and `>pass#word` are
+ * plain words.
  * `include PATTERN...` is replaced by the lines of the files that match; a pattern with glob
  * characters may match nothing, a plain name must exist.
  *

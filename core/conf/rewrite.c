@@ -98,11 +98,27 @@ void conf_rewrite_alias(struct conf_rewrite *w, const char *old, const char *now
 
 /* ---- putting lines ---- */
 
-static size_t common_bytes(const char *a, const char *b)
+/* How many words the key takes: their spelling (case, alias) does not count. */
+static size_t key_words(struct slice key) { return slice_find(key, ' ', 0) < 0 ? 1 : 2; }
+
+static size_t common_bytes(struct slice a, struct slice b)
 {
     size_t n = 0;
-    while (a[n] && a[n] == b[n]) n++;
+    while (n < a.n && n < b.n && a.p[n] == b.p[n]) n++;
     return n;
+}
+
+/* Bytes that the values have in common from their beginning on. */
+static size_t likeness(const struct conf_words *a, const struct conf_words *b, size_t from)
+{
+    size_t sum = 0;
+    for (size_t i = from; i < a->n && i < b->n; i++) {
+        struct slice x = str_slice(a->at[i]), y = str_slice(b->at[i]);
+        sum += common_bytes(x, y);
+        if (!slice_eq(x, y)) return sum;
+        sum++;
+    }
+    return sum + (a->n == b->n);
 }
 
 static bool is_free(const struct old_line *old, struct slice key)
@@ -110,25 +126,27 @@ static bool is_free(const struct old_line *old, struct slice key)
     return !old->used && !old->gone && old->word.n && slice_eq(str_slice(old->key), key);
 }
 
-/* The free line of this key that begins most like `text`; the first of equals. */
-static struct old_line *best_place(struct conf_rewrite *w, struct slice key, const char *text)
+/* The free line of this key that is most like the new words; the first of equals. */
+static struct old_line *best_place(struct conf_rewrite *w, struct slice key,
+                                   const struct conf_words *word)
 {
     struct old_line *best = NULL;
-    size_t best_bytes = 0;
+    size_t best_like = 0;
     for (size_t i = 0; i < w->old.n; i++) {
         struct old_line *old = &w->old.at[i];
         if (!is_free(old, key)) continue;
-        size_t bytes = common_bytes(old->text, text);
-        if (!best || bytes > best_bytes) best = old, best_bytes = bytes;
+        size_t like = likeness(&old->word, word, key_words(key));
+        if (best && like <= best_like) continue;
+        best = old;
+        best_like = like;
     }
     return best;
 }
 
-/* The directive's spelling (case, alias) does not count. */
-static bool same_words(const struct conf_words *a, const struct conf_words *b)
+static bool same_words(const struct conf_words *a, const struct conf_words *b, size_t from)
 {
     if (a->n != b->n) return false;
-    for (size_t i = 1; i < a->n; i++) {
+    for (size_t i = from; i < a->n; i++) {
         if (!slice_eq(str_slice(a->at[i]), str_slice(b->at[i]))) return false;
     }
     return true;
@@ -150,13 +168,12 @@ void conf_rewrite_line(struct conf_rewrite *w, struct slice text, bool force)
 {
     struct conf_words word;
     if (!conf_split(text, &word, NULL)) return;
-    struct str key = key_of(&word), copy = str_new(text);
-    struct old_line *old = best_place(w, str_slice(key), str_c(copy));
-    if (old && same_words(&old->word, &word)) old->used = true;
+    struct str key = key_of(&word);
+    struct old_line *old = best_place(w, str_slice(key), &word);
+    if (old && same_words(&old->word, &word, key_words(str_slice(key)))) old->used = true;
     else if (old) place(old, text);
-    else if (force) vec_push(&w->added, mem_strdup(str_c(copy)));
+    else if (force) vec_push(&w->added, mem_strndup(text.p, text.n));
     str_free(&key);
-    str_free(&copy);
     conf_words_free(&word);
 }
 

@@ -34,7 +34,8 @@ void conf_rewrite_rows(struct conf_rewrite *w, const struct conf *c);
 void conf_rewrite_line(struct conf_rewrite *w, struct slice text, bool force);
 /* Says that the lines of this key ("user", "sentinel monitor") are ours: left-overs go. */
 void conf_rewrite_key(struct conf_rewrite *w, const char *key);
-/* Lines of key `old` count as lines of key `now` ("sentinel known-slave"). Before the first line. */
+/* Lines of key `old` ("sentinel known-slave") count as lines of key `now`. Before the first line
+ * is put. */
 void conf_rewrite_alias(struct conf_rewrite *w, const char *old, const char *now);
 /* The new text. */
 void conf_rewrite_print(struct conf_rewrite *w, struct buf *out);

@@ -8,7 +8,7 @@
  *     CONF_SIZE uint64_t bytes · CONF_PERCENT_OR_SIZE int64_t, a percentage is negative
  *     CONF_TEXT char *, never NULL · CONF_LIST the struct of its conf_list_ops
  *
- * Life: conf_init, conf_add for each part (fills in the defaults), conf_load or conf_set, conf_free.
+ * Life: conf_init, conf_add for each part (fills in the defaults), conf_load, conf_set, conf_free.
  * Setting live is all or nothing: every value is read and checked first, then all are put in place,
  * then each distinct apply function runs once, in the order of the pairs; when one fails, the old
  * values are put back and the functions that had run run again.
@@ -47,7 +47,7 @@ enum conf_flag {
     CONF_HIDDEN = 1 << 3,    /* found by its full name only, not by patterns */
     CONF_BITS = 1 << 4,      /* an enum of several words, or-ed */
     CONF_OCTAL = 1 << 5,
-    CONF_FILE_ONLY = 1 << 6, /* a line of the file that CONFIG GET and SET do not know (user, ...) */
+    CONF_FILE_ONLY = 1 << 6, /* a line of the file, unknown to CONFIG GET and SET (user, ...) */
     CONF_FORCE = 1 << 7,     /* REWRITE writes it even when it has its default */
     CONF_NEVER_REWRITE = 1 << 8, /* REWRITE leaves its lines alone */
 };

@@ -75,7 +75,9 @@ static enum err read_bool(const struct conf_row *row, void *field, struct slice 
                           struct errmsg *m)
 {
     bool yes = slice_ieqz(w, "yes");
-    if (!yes && !slice_ieqz(w, "no")) return err_set(m, ERR_SYNTAX, "argument must be 'yes' or 'no'");
+    if (!yes && !slice_ieqz(w, "no")) {
+        return err_set(m, ERR_SYNTAX, "argument must be 'yes' or 'no'");
+    }
     *(bool *)field = yes;
     return ERR_NONE;
 }
@@ -88,7 +90,8 @@ static enum err check_bounds(const struct conf_row *row, int64_t v, struct errms
     int64_t high = none ? (wide ? INT64_MAX : INT_MAX) : row->max;
     if (v >= low && v <= high) return ERR_NONE;
     if (row->flags & CONF_OCTAL) {
-        return err_set(m, ERR_RANGE, "argument must be between %" PRIo64 " and %" PRIo64 " inclusive",
+        return err_set(m, ERR_RANGE,
+                       "argument must be between %" PRIo64 " and %" PRIo64 " inclusive",
                        (uint64_t)low, (uint64_t)high);
     }
     return err_set(m, ERR_RANGE, "argument must be between %" PRId64 " and %" PRId64 " inclusive",

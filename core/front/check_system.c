@@ -29,8 +29,6 @@ static const char *check_clock(void)
                     sizeof(source))) {
         return NULL;
     }
-    if (!strcmp(source, "tsc") || !strcmp(source, "kvm-clock") || !strcmp(source, "arch_sys_counter"))
-        return NULL;
     if (!strcmp(source, "hpet") || !strcmp(source, "acpi_pm")) {
         return "Slow system clocksource detected. This can result in degraded performance. "
                "Consider changing the system's clocksource, for instance to tsc: echo tsc > "

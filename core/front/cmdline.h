@@ -3,8 +3,8 @@
  *     tanist [FILE] [--directive value ...] [-] [--sentinel]
  *
  * FILE is the first argument when it does not begin with '-'. A '-' that comes first or last reads
- * more lines from standard input. The value behind `--directive` may begin with '-'; from the second
- * on, `--` begins the next directive. `--directive=value` is one directive with one value.
+ * more lines from standard input. The value behind `--directive` may begin with '-'; from the
+ * second on, `--` begins the next directive. `--directive=value` is one directive with one value.
  * Precedence: FILE, then standard input, then options.
  *
  * --version, --help, --test-memory and --check-system, as first argument, end at once.

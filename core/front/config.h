@@ -6,8 +6,8 @@
  *     struct front_config cfg;                      part of server_config and sentinel_config
  *     conf_add(&conf, front_config_rows, front_config_rows_n, &cfg, &hooks);
  *
- * `struct front_config_hooks` is the owner of these rows: what a personality wants to do when a value
- * changes live. A NULL function is "nothing to do: the value is read where it is used".
+ * `struct front_config_hooks` is the owner of these rows: what a personality wants to do when
+ * a value changes live. A NULL function is "nothing to do: the value is read where it is used".
  *
  * Life: conf_add fills in the defaults, conf_free of the binding struct conf frees texts and lists.
  * Tests: unit/conf_rows (defaults against redis-server's), docs/directives.md. */
@@ -154,8 +154,7 @@ struct front_config_hooks {
 extern const struct conf_row front_config_rows[];
 extern const size_t front_config_rows_n;
 
-/* True: `address` is loopback ("127.0.0.1", "::1", "localhost"), a unix socket included; enable_* and
- * protected directives ask. */
+/* May this client use what an enable-* directive guards? Local: from loopback or a unix socket. */
 bool front_enabled(int enable, bool client_is_local);
 
 #endif

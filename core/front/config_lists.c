@@ -81,7 +81,8 @@ static void bind_lines(const void *list, void (*line)(void *, struct slice, bool
 }
 
 const struct conf_list_ops front_list_bind = {
-    sizeof(struct front_texts), bind_init, texts_copy, texts_free, bind_read, texts_print, bind_lines
+    sizeof(struct front_texts), bind_init, texts_copy, texts_free, bind_read, texts_print,
+    bind_lines
 };
 
 /* ---- user ---- */
@@ -107,7 +108,10 @@ const struct conf_list_ops front_list_user = {
 
 /* ---- rename-command ---- */
 
-static void renames_init(void *list) { *(struct front_renames *)list = (struct front_renames){ 0 }; }
+static void renames_init(void *list)
+{
+    *(struct front_renames *)list = (struct front_renames){ 0 };
+}
 
 static void renames_free(void *list)
 {

@@ -14,7 +14,7 @@
 #include "core/sys/process.h"
 #include "core/sys/supervise.h"
 
-/* Beside the clients: log, listeners, snapshots, links. As in Redis, so that limits mean the same. */
+/* Beside the clients: log, listeners, snapshots, links. As in Redis: limits mean the same. */
 #define RESERVED_FILES 32
 
 /* ---- loading ---- */

@@ -32,7 +32,7 @@
 struct front_start {
     int argc;
     char **argv;             /* the untouched arguments */
-    char *exe;               /* absolute path of the program, for SENTINEL scripts and DEBUG RESTART */
+    char *exe;               /* absolute path of the program, for DEBUG RESTART */
     bool sentinel;
     char *config_file;       /* absolute path, NULL: none given */
     bool from_stdin;
@@ -45,7 +45,8 @@ struct front_start {
 bool start_load(struct front_start *s, struct conf *c, bool (*skip)(const struct conf_line *));
 /* The four lines of the first error of s->lines, for errors found later (Sentinel's lines). */
 void start_fatal(const struct front_start *s);
-/* Prints every error of the file (`file:line: reason`) and a summary; 0 or 1, for --check-config. */
+/* Prints every error of the file (`file:line: reason`) and a summary; gives 0 or 1, for
+ * --check-config. */
 int start_check(struct front_start *s, struct conf *c, bool (*skip)(const struct conf_line *));
 
 /* Also adapts cfg: dir becomes absolute, maxclients shrinks to what the system allows. */

@@ -1,5 +1,5 @@
-/* redis_defaults: what CONFIG GET * of redis-server 7.0.15 answers without a configuration file, as a
- * client sees it (dir as it is before the start makes it absolute). */
+/* redis_defaults: what CONFIG GET * of redis-server 7.0.15 answers without a configuration file, as
+ * a client sees it (dir as it is before the start makes it absolute). */
 #ifndef TESTS_UNIT_REDIS_DEFAULTS_H
 #define TESTS_UNIT_REDIS_DEFAULTS_H
 

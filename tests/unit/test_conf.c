@@ -61,7 +61,10 @@ static enum err no_slash(const void *value, struct errmsg *m)
 }
 
 static const struct conf_name colours[] = { { "red", 1 }, { "green", 2 }, { NULL, 0 } };
-static const struct conf_name modes[] = { { "none", 0 }, { "fast", 1 }, { "safe", 2 }, { NULL, 0 } };
+static const struct conf_name modes[] = { { "none", 0 },
+                                          { "fast", 1 },
+                                          { "safe", 2 },
+                                          { NULL, 0 } };
 
 #define AT(f) .offset = offsetof(struct values, f)
 static const struct conf_row rows[] = {
@@ -223,7 +226,8 @@ START_TEST(includes)
     struct conf_lines l;
     conf_lines_init(&l);
     snprintf(text, sizeof(text),
-             "zero 0\ninclude %s/*.conf\ninclude %s/none*\nthree 3\ninclude %s/gone\ninclude %s/self\n",
+             "zero 0\ninclude %s/*.conf\ninclude %s/none*\nthree 3\ninclude %s/gone\n"
+             "include %s/self\n",
              folder, folder, folder, folder);
     conf_read_text(&l, "top", slice_z(text));
     ck_assert_uint_eq(l.line.n, 4);
@@ -254,7 +258,8 @@ START_TEST(defaults_and_kinds)
     ck_assert_str_eq(h.v.text, "abc");
     ck_assert_str_eq(h.v.start, "");
     ck_assert_str_eq(load(&h, "FLAG no\nold-number 9\nwide 1000000000000\ncolour GREEN\n"
-                              "mode safe fast\nshare 25%\nbytes 2kb\ntext \"x y\"\nwords a b\n"), "");
+                              "mode safe fast\nshare 25%\nbytes 2kb\ntext \"x y\"\nwords a b\n"),
+                     "");
     ck_assert(!h.v.flag && h.v.number == 9 && h.v.wide == 1000000000000 && h.v.colour == 2);
     ck_assert(h.v.mode == 3 && h.v.share == -25 && h.v.bytes == 2048 && h.v.word_list == 2);
     ck_assert_str_eq(h.v.text, "x y");
