@@ -69,6 +69,9 @@ void replication_delete(struct replication *r)
 {
     if (r == NULL) return;
     link_io_end(r);
+    /* None waits any more: no snapshot is started on the way out. */
+    ilist_each(&r->replicas, node, next)
+        ilist_of(node, struct replica, node)->peer.state = PEER_ENDED;
     ilist_each(&r->replicas, node, next)
         replication_client_gone(r, ilist_of(node, struct replica, node)->client);
     snapshot_io_end(r);

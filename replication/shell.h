@@ -88,7 +88,6 @@ struct replication {
     struct repl_stats stats;
     int stream_db;           /* that the feed has selected; -1 force SELECT */
     bool want_acks;          /* GETACK at the next flush */
-    bool restored;           /* position from a snapshot file */
     int64_t alone_since_ms;  /* no replica since; for the backlog's ttl */
     int64_t ping_ms;         /* last PING into the feed */
 };
