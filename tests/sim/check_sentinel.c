@@ -287,6 +287,7 @@ static void check_pointing(struct node *n, const struct sn_core *core, const str
         struct pointed *p = &k->pointed.at[i];
         if (p->sentinel != n->index || p->group != at) continue;
         bool over = p->epoch != g->fo.epoch || p->arrived || p->instance == r->id ||
+                    follows_promoted(g, p->instance) ||
                     n->sim->now - p->at > core->params.slave_reconf_timeout;
         if (over) vec_remove(&k->pointed, i);
         else at_once++;
