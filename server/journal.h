@@ -6,13 +6,25 @@
 #ifndef SERVER_JOURNAL_H
 #define SERVER_JOURNAL_H
 
+#include <stdbool.h>
+
 #include "core/front/call.h"
 
 struct server;
 struct journal;
 
+/* Who takes the stream. The first is the replication feed, the second is room for the append-only
+ * file. `append` gets the bytes of whole commands; db -1: they need no database (MULTI, EXEC). */
+struct journal_sink {
+    bool (*wants)(void *arg); /* false: nothing is encoded for it */
+    void (*append)(void *arg, int db, struct slice bytes);
+    void *arg;
+};
+enum { JOURNAL_FEED, JOURNAL_FILE, JOURNAL_SINKS };
+
 struct journal *journal_new(struct server *s);
 void journal_delete(struct journal *j);
+void journal_sink(struct journal *j, int which, const struct journal_sink *sink);
 
 /* In the stream this call is these words instead (copied). Called again it adds a further command. */
 void call_replace(struct call *c, int argc, const struct slice *argv);
@@ -20,8 +32,10 @@ void call_replace(struct call *c, int argc, const struct slice *argv);
 void call_also(struct call *c, int argc, const struct slice *argv);
 /* It changed something, and nothing of it goes to the stream (or the unit's end has its words already). */
 void call_silent(struct call *c);
-/* It goes to the stream although `changed` is 0 (FLUSHALL, PUBLISH to replicas only). */
+/* It goes to the stream although `changed` is 0 (FLUSHALL). */
 void call_force(struct call *c);
+/* It goes to the replicas, and not to the file (PUBLISH). */
+void call_force_replicas(struct call *c);
 
 /* Shorthand: call_replace_words(c, SLICE("DEL"), key). */
 #define call_replace_words(c, ...)                                                        \
@@ -43,7 +57,7 @@ void journal_close(struct journal *j);
 void journal_del(struct journal *j, int db, struct slice key, bool lazily);
 /* Words of the server's own in a database (-1: none). */
 void journal_words(struct journal *j, int db, int argc, const struct slice *argv);
-/* The unit's instant: one `now` a unit. */
+/* The unit's instant: one `now` a unit (the outermost call's). Outside of one: the clock. */
 int64_t journal_now_ms(const struct journal *j);
 
 #endif

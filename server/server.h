@@ -11,6 +11,8 @@
 #include "core/sys/bg.h"
 #include "core/sys/child.h"
 
+#define SERVER_VERSION "0.1.0" /* our own; START_REDIS_VERSION is what clients compare with */
+
 struct conf;
 struct keyspace;
 struct replication;
@@ -21,9 +23,11 @@ struct front_start;
 struct journal;
 struct snapshot;   /* persist/snapshot: save points, forked saves */
 struct loader;     /* persist/load: a load in slices */
-struct notify;
-struct txn_table;
-struct shutdown_state;
+struct cron;
+struct host;       /* our side of replication/host */
+struct watches;    /* txn: who watches which key */
+struct shutdown;
+struct info_samples;
 
 struct server {
     struct loop *loop;
@@ -38,15 +42,23 @@ struct server {
     struct journal *journal;
     struct snapshot *snapshot;
     struct loader *loader;
-    struct txn_table *txn;             /* watched keys */
-    struct shutdown_state *shutdown;
+    struct watches *watches;
+    struct host *host;
+    struct shutdown *shutdown;
+    struct cron *cron;
+    struct front_start *start;         /* main's: file, arguments, executable */
     struct client *master_client;      /* applies our master's stream */
     bool loading;                      /* no data yet: commands get LOADING */
     bool async_loading;                /* old data is served while new data arrives */
-    bool debug_active_expire;
+    bool is_master;                    /* kept by host's role_changed: gates ask for each command */
+    bool debug_active_expire;          /* DEBUG SET-ACTIVE-EXPIRE */
     uint64_t dirty;                    /* changes since the last save */
     int64_t started_wall_ms;
-    struct loop_timer *cron;
+    size_t peak_mem, startup_mem;      /* of mem_used() */
+    uint64_t lazy_freed;               /* objects freed in the background */
+    struct loop_hook *before_sleep;
+    struct loop_signal *child_signal;
+    int exit_code;
 };
 
 static inline struct server *server_of(const struct call *c) { return c->app; }

@@ -8,5 +8,8 @@
 extern const struct command cmds_string[], cmds_lcs[];                             /* strings */
 extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[]; /* any key */
 extern const struct command cmds_expire[];                                         /* deadlines */
+extern const struct command cmds_publish[];
+extern const struct command cmds_persist[];                                  /* SAVE ... SHUTDOWN */
+extern const struct command cmds_admin[], cmds_config[], cmds_memory[], cmds_debug[];
 
 #endif

@@ -1,0 +1,152 @@
+/* CONFIG: directives at run time. The engine of core/conf does the work; here are the forms. */
+#include "core/conf/rewrite.h"
+#include "core/conf/table.h"
+#include "core/db/keyspace.h"
+#include "core/front/acl.h"
+#include "core/front/client.h"
+#include "core/front/config.h"
+#include "core/front/front.h"
+#include "core/front/reply.h"
+#include "core/front/stats.h"
+#include "core/front/start.h"
+#include "core/sys/log.h"
+#include "server/cmd/families.h"
+#include "server/config.h"
+#include "server/cron.h"
+#include "server/persist/snapshot.h"
+#include "server/server.h"
+
+struct pairs {
+    struct call *c;
+    size_t n;
+};
+
+static void put_pair(void *to, const char *name, struct slice value)
+{
+    struct pairs *p = to;
+    reply_bulk_z(p->c, name);
+    reply_bulk(p->c, value);
+    p->n++;
+}
+
+static void config_get(struct call *c)
+{
+    struct pairs p = { c, 0 };
+    size_t mark = reply_later(c);
+    conf_get(server_of(c)->conf, c->argv + 2, (size_t)c->argc - 2, put_pair, &p);
+    reply_later_map(c, mark, p.n);
+}
+
+#define PAIRS_MAX 512 /* more than there are directives */
+
+static void config_set(struct call *c)
+{
+    struct server *s = server_of(c);
+    struct conf_pair pair[PAIRS_MAX];
+    struct errmsg msg;
+    int n = (c->argc - 2) / 2;
+    if (c->argc % 2) {
+        reply_arity(c);
+        return;
+    }
+    if (n > PAIRS_MAX) {
+        reply_syntax_error(c);
+        return;
+    }
+    for (int i = 0; i < n; i++) pair[i] = (struct conf_pair){ c->argv[2 + 2 * i], c->argv[3 + 2 * i] };
+    bool local = c->client->conn && conn_is_loopback(c->client->conn);
+    unsigned how = front_enabled(s->front_config->enable_protected_configs, local) ? CONF_SET_PROTECTED : 0;
+    if (conf_set(s->conf, pair, (size_t)n, how, &msg))
+        reply_error_fmt(c, "-ERR %s", msg.text);
+    else
+        reply_ok(c);
+}
+
+static void put_users(struct server *s, struct conf_rewrite *w)
+{
+    struct acl_user **user;
+    struct buf line = { 0 };
+    if (s->front_config->aclfile[0]) return;
+    size_t n = acl_users(s->front->acl, &user);
+    for (size_t i = 0; i < n; i++) {
+        buf_clear(&line);
+        acl_print_user(user[i], &line);
+        conf_rewrite_line(w, buf_slice(&line), true);
+    }
+    conf_rewrite_key(w, "user");
+    buf_free(&line);
+}
+
+static enum err rewrite(struct server *s, struct errmsg *msg)
+{
+    struct conf_rewrite *w;
+    enum err e = conf_rewrite_open(&w, s->start->config_file, msg);
+    if (e) return e;
+    conf_rewrite_rows(w, s->conf);
+    put_users(s, w);
+    e = conf_rewrite_save(w, s->start->config_file, msg);
+    conf_rewrite_free(w);
+    return e;
+}
+
+static void config_rewrite(struct call *c)
+{
+    struct server *s = server_of(c);
+    struct errmsg msg;
+    if (!s->start->config_file) {
+        reply_error(c, "-ERR The server is running without a config file");
+        return;
+    }
+    if (rewrite(s, &msg)) {
+        log_warning("CONFIG REWRITE failed: %s", msg.text);
+        reply_error_fmt(c, "-ERR Rewriting config file: %s", msg.text);
+        return;
+    }
+    log_warning("CONFIG REWRITE executed with success.");
+    reply_ok(c);
+}
+
+static void config_resetstat(struct call *c)
+{
+    struct server *s = server_of(c);
+    stats_reset(s->front);
+    s->ks->stats = (struct ks_stats){ 0 };
+    s->lazy_freed = 0;
+    snapshot_reset_stats(s->snapshot);
+    cron_reset_stats(s->cron);
+    reply_ok(c);
+}
+
+static void config_help(struct call *c)
+{
+    static const char *const lines[] = {
+        "GET <pattern>", "    Return parameters matching the glob-like <pattern> and their values.",
+        "SET <directive> <value>", "    Set the configuration <directive> to <value>.",
+        "RESETSTAT", "    Reset statistics reported by the INFO command.",
+        "REWRITE", "    Rewrite the configuration file.", NULL };
+    reply_help(c, lines);
+}
+
+#define CONFIG_FLAGS (CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
+
+static const struct command subs[] = {
+    { "GET", config_get, .arity = -3, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
+      .complexity = "O(N), N: parameters", .summary = "Returns the effective values of configuration parameters.",
+      .syntax = "parameter:string..." },
+    { "SET", config_set, .arity = -4, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
+      .complexity = "O(N), N: parameters", .summary = "Sets configuration parameters in-flight.",
+      .syntax = "data=(parameter:string value:string)..." },
+    { "REWRITE", config_rewrite, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.8.0", .group = "server",
+      .complexity = "O(1)", .summary = "Persists the effective configuration to file.", .syntax = "" },
+    { "RESETSTAT", config_resetstat, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
+      .complexity = "O(1)", .summary = "Resets the server's statistics.", .syntax = "" },
+    { "HELP", config_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "5.0.0", .group = "server",
+      .complexity = "O(1)", .summary = "Returns helpful text about the different subcommands.", .syntax = "" },
+    COMMANDS_END,
+};
+
+const struct command cmds_config[] = {
+    { "CONFIG", NULL, .arity = -2, .subs = subs, .since = "2.0.0", .group = "server",
+      .complexity = "Depends on subcommand.", .summary = "A container for server configuration commands." },
+    COMMANDS_END,
+};

@@ -1,0 +1,18 @@
+/* debug: the sub-commands of DEBUG, split by what they look at. DEBUG is one command with free words
+ * behind it (no container), so its rows are of their own kind. Layer server. Tests: tests/e2e. */
+#ifndef SERVER_CMD_DEBUG_H
+#define SERVER_CMD_DEBUG_H
+
+#include "core/front/call.h"
+
+struct debug_row {
+    const char *name;
+    int words_min, words_max; /* behind the name; max -1: any number */
+    void (*run)(struct call *c);
+    const char *const *help; /* NULL-ended: the form, then indented lines */
+};
+
+/* Rows about keys and their storage; ends with a NULL name. */
+extern const struct debug_row debug_data_rows[];
+
+#endif

@@ -1,0 +1,197 @@
+/* DEBUG about keys: digests, fill, reload, how a value is kept. */
+#include <stdio.h>
+
+#include "core/base/hash.h"
+#include "core/base/num.h"
+#include "core/rdb/save.h"
+#include "core/sys/log.h"
+#include "server/cmd/debug.h"
+#include "server/cmd/keyed.h"
+#include "server/config.h"
+#include "server/dataset.h"
+#include "server/persist/load.h"
+#include "server/persist/snapshot.h"
+
+/* ---- digests ----
+ * Sum by exclusive or over all keys, so that order does not matter: equal data, equal digest. */
+
+#define DIGEST_WORDS 3
+#define DIGEST_TEXT 41
+
+struct digest {
+    uint64_t word[DIGEST_WORDS];
+    int db;
+    bool with_name;
+};
+
+static const struct hash_key digest_keys[DIGEST_WORDS] = {
+    { 0x243f6a8885a308d3, 0x13198a2e03707344 },
+    { 0xa4093822299f31d0, 0x082efa98ec4e6c89 },
+    { 0x452821e638d01377, 0xbe5466cf34e90c6c },
+};
+
+static bool digest_entry(void *app, struct entry *e)
+{
+    struct digest *d = app;
+    struct buf b = { 0 };
+    rdb_dump(e, &b);
+    if (d->with_name) {
+        struct slice key = entry_key(e);
+        buf_fmt(&b, "|%d|%d|%zu|", d->db, entry_deadline(e) != ENTRY_NO_DEADLINE, key.n);
+        buf_puts(&b, key);
+    }
+    for (int i = 0; i < DIGEST_WORDS; i++)
+        d->word[i] ^= hash_bytes(buf_head(&b), buf_size(&b), &digest_keys[i]);
+    buf_free(&b);
+    return true;
+}
+
+static void digest_text(const struct digest *d, char out[64])
+{
+    snprintf(out, 64, "%016llx%016llx%08llx", (unsigned long long)d->word[0], (unsigned long long)d->word[1],
+             (unsigned long long)(d->word[2] & 0xffffffff));
+}
+
+static void debug_digest(struct call *c)
+{
+    struct keyspace *ks = ks_of(c);
+    struct digest d = { .with_name = true };
+    char text[64];
+    for (d.db = 0; d.db < ks->n; d.db++) ks_each(ks_db(ks, d.db), digest_entry, &d);
+    digest_text(&d, text);
+    reply_status(c, text);
+}
+
+static void debug_digest_value(struct call *c)
+{
+    reply_array(c, (size_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++) {
+        struct digest d = { 0 };
+        struct value v;
+        char text[64];
+        if (ks_read(db_of(c), c->argv[i], KS_NO_TOUCH | KS_NO_STATS, &v)) digest_entry(&d, v.e);
+        digest_text(&d, text);
+        reply_bulk_z(c, text);
+    }
+}
+
+/* ---- fill ---- */
+
+static void put_numbered(struct call *c, struct slice prefix, int64_t i, size_t size)
+{
+    struct str key = str_fmt("%.*s:%lld", SLICE_ARG(prefix), (long long)i);
+    struct value v;
+    if (!ks_write(db_of(c), str_slice(key), KS_NO_TOUCH, &v)) {
+        struct buf b = { 0 };
+        buf_fmt(&b, "value:%lld", (long long)i);
+        while (size > buf_size(&b)) buf_putc(&b, 0);
+        if (size && size < buf_size(&b)) b.len = b.pos + size;
+        ks_set_string(&v, str_slice(key), buf_slice(&b), STRING_AUTO, ENTRY_NO_DEADLINE);
+        buf_free(&b);
+        c->changed++;
+    }
+    str_free(&key);
+}
+
+static void debug_populate(struct call *c)
+{
+    int64_t n, size = 0;
+    struct slice prefix = c->argc > 3 ? c->argv[3] : SLICE("key");
+    if (!arg_int_range(c, 2, 0, INT64_MAX, &n, NULL)) return;
+    if (c->argc > 4 && !arg_int_range(c, 4, 0, 512 << 20, &size, NULL)) return;
+    ks_reserve(db_of(c), (size_t)n, 0);
+    for (int64_t i = 0; i < n; i++) put_numbered(c, prefix, i, (size_t)size);
+    call_silent(c);
+    reply_ok(c);
+}
+
+/* ---- reload ---- */
+
+static void debug_reload(struct call *c)
+{
+    struct server *s = server_of(c);
+    struct errmsg msg;
+    bool save = true, flush = true, merge = false;
+    for (int i = 2; i < c->argc; i++) {
+        if (arg_is(c, i, "NOSAVE")) save = false;
+        else if (arg_is(c, i, "NOFLUSH")) flush = false;
+        else if (arg_is(c, i, "MERGE")) merge = true;
+        else {
+            reply_error(c, "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return;
+        }
+    }
+    enum load_into into = flush ? LOAD_BESIDE : merge ? LOAD_MERGE : LOAD_ADD;
+    if (loader_busy(s->loader)) {
+        reply_error(c, "-ERR A load is under way");
+        return;
+    }
+    if (save && snapshot_save_now(s->snapshot, &msg)) {
+        reply_error_fmt(c, "-ERR %s", msg.text);
+        return;
+    }
+    if (loader_run(s->loader, s->config->dbfilename, into, &msg)) {
+        reply_error(c, "-ERR Error trying to load the RDB dump, check server logs.");
+        log_warning("%s", msg.text);
+        return;
+    }
+    ks_begin(s->ks, c->now_ms, KS_EXPIRE_DELETE);
+    log_warning("DB reloaded by DEBUG RELOAD");
+    reply_ok(c);
+}
+
+/* ---- one value ---- */
+
+static void debug_object(struct call *c)
+{
+    struct value v;
+    struct buf b = { 0 };
+    if (!ks_read(db_of(c), c->argv[2], KS_NO_TOUCH | KS_NO_STATS, &v)) {
+        reply_no_key(c);
+        return;
+    }
+    rdb_dump(v.e, &b);
+    size_t size = buf_size(&b) > 11 ? buf_size(&b) - 11 : 0; /* without type, version and checksum */
+    char text[256];
+    snprintf(text, sizeof(text), "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
+             (void *)v.e, value_encoding_name(v.e), size, (unsigned)v.e->access,
+             (long long)ks_idle_seconds(ks_of(c), v.e));
+    buf_free(&b);
+    reply_status(c, text);
+}
+
+static void debug_htstats(struct call *c)
+{
+    int64_t id;
+    if (!arg_int(c, 2, &id)) return;
+    const struct ks_db *db = ks_db(ks_of(c), id);
+    if (!db) {
+        reply_error(c, "-ERR Out of range database");
+        return;
+    }
+    struct str text = str_fmt("[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: %zu\n "
+                              "number of elements: %zu\n[Expires HT]\n table size: %zu\n number of elements: %zu\n",
+                              table_slots(&db->keys), ks_count(db), table_slots(&db->deadlines), ks_deadlines(db));
+    reply_verbatim(c, "txt", str_slice(text));
+    str_free(&text);
+}
+
+#define HELP(...) (const char *const[]){ __VA_ARGS__, NULL }
+
+const struct debug_row debug_data_rows[] = {
+    { "DIGEST", 0, 0, debug_digest,
+      HELP("DIGEST", "    Output a hex signature representing the current DB content.") },
+    { "DIGEST-VALUE", 1, -1, debug_digest_value,
+      HELP("DIGEST-VALUE <key> [<key> ...]",
+           "    Output a hex signature of the values of all the specified keys.") },
+    { "HTSTATS", 1, 2, debug_htstats,
+      HELP("HTSTATS <dbid> [full]", "    Return hash table statistics of the specified database.") },
+    { "OBJECT", 1, 2, debug_object,
+      HELP("OBJECT <key>", "    Show low level info about `key` and associated value.") },
+    { "POPULATE", 1, 3, debug_populate,
+      HELP("POPULATE <count> [<prefix>] [<size>]",
+           "    Create <count> string keys named key:<num>. They are not told to replicas.") },
+    { "RELOAD", 0, 3, debug_reload,
+      HELP("RELOAD [NOSAVE] [NOFLUSH] [MERGE]", "    Save the RDB on disk and reload it back to memory.") },
+    { .name = NULL },
+};

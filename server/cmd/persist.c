@@ -1,0 +1,117 @@
+/* SAVE, BGSAVE, LASTSAVE, SHUTDOWN: what a person says about the data's life on disk. */
+#include "core/front/client.h"
+#include "core/front/reply.h"
+#include "server/cmd/families.h"
+#include "server/config.h"
+#include "server/persist/snapshot.h"
+#include "server/server.h"
+#include "server/shutdown.h"
+
+static void cmd_save(struct call *c)
+{
+    struct errmsg msg;
+    struct server *s = server_of(c);
+    if (snapshot_running(s->snapshot)) {
+        reply_error(c, "-ERR Background save already in progress");
+        return;
+    }
+    if (snapshot_save_now(s->snapshot, &msg))
+        reply_error(c, "-ERR");
+    else
+        reply_ok(c);
+}
+
+static void cmd_bgsave(struct call *c)
+{
+    struct server *s = server_of(c);
+    struct errmsg msg;
+    bool schedule = c->argc == 2 && arg_is(c, 1, "SCHEDULE");
+    if (c->argc > 2 || (c->argc == 2 && !schedule)) {
+        reply_syntax_error(c);
+        return;
+    }
+    if (snapshot_running(s->snapshot)) {
+        if (!schedule) {
+            reply_error(c, "-ERR Background save already in progress");
+            return;
+        }
+        snapshot_schedule(s->snapshot);
+        reply_status(c, "Background saving scheduled");
+        return;
+    }
+    if (snapshot_start(s->snapshot, SNAPSHOT_TO_FILE, NULL, &msg))
+        reply_error_fmt(c, "-ERR %s", msg.text);
+    else
+        reply_status(c, "Background saving started");
+}
+
+static void cmd_lastsave(struct call *c)
+{
+    reply_int(c, snapshot_figures(server_of(c)->snapshot)->last_save_s);
+}
+
+/* ---- SHUTDOWN ---- */
+
+static bool shutdown_options(struct call *c, int *flags, bool *abort)
+{
+    static const struct {
+        const char *word;
+        int flag;
+    } words[] = { { "SAVE", SHUTDOWN_SAVE }, { "NOSAVE", SHUTDOWN_NOSAVE }, { "NOW", SHUTDOWN_NOW },
+                  { "FORCE", SHUTDOWN_FORCE } };
+    *flags = 0;
+    *abort = false;
+    for (int i = 1; i < c->argc; i++) {
+        bool known = arg_is(c, i, "ABORT");
+        *abort |= known;
+        for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
+            if (!arg_is(c, i, words[w].word)) continue;
+            *flags |= words[w].flag;
+            known = true;
+        }
+        if (!known) return false;
+    }
+    if (*abort && *flags) return false;
+    return !(*flags & SHUTDOWN_SAVE && *flags & SHUTDOWN_NOSAVE);
+}
+
+static void cmd_shutdown(struct call *c)
+{
+    struct server *s = server_of(c);
+    int flags;
+    bool abort;
+    if (!shutdown_options(c, &flags, &abort)) {
+        reply_syntax_error(c);
+        return;
+    }
+    if (abort) {
+        if (shutdown_abort(s->shutdown))
+            reply_ok(c);
+        else
+            reply_error(c, "-ERR No shutdown in progress.");
+        return;
+    }
+    if (shutdown_begin(s->shutdown, flags, c->client) == SHUTDOWN_FAILED)
+        reply_error(c, "-ERR Errors trying to SHUTDOWN. Check logs.");
+}
+
+#define ADMIN (CMD_ADMIN | CMD_NOSCRIPT)
+
+const struct command cmds_persist[] = {
+    { "SAVE", cmd_save, .arity = 1, .flags = ADMIN | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI,
+      .since = "1.0.0", .group = "server", .complexity = "O(N), N: keys in all databases",
+      .summary = "Synchronously saves the database(s) to disk.", .syntax = "" },
+    { "BGSAVE", cmd_bgsave, .arity = -1, .flags = ADMIN | CMD_NO_ASYNC_LOADING, .since = "1.0.0",
+      .group = "server", .complexity = "O(1)",
+      .summary = "Asynchronously saves the database(s) to disk.", .syntax = "[SCHEDULE@3.2.2]" },
+    { "LASTSAVE", cmd_lastsave, .arity = 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+      .acl = ACL_ADMIN | ACL_DANGEROUS, .since = "1.0.0", .group = "server", .complexity = "O(1)",
+      .summary = "Returns the Unix timestamp of the last successful save to disk.", .syntax = "" },
+    { "SHUTDOWN", cmd_shutdown, .arity = -1,
+      .flags = ADMIN | CMD_LOADING | CMD_STALE | CMD_NO_MULTI | CMD_SENTINEL | CMD_ALLOW_BUSY,
+      .since = "1.0.0", .group = "server",
+      .complexity = "O(N) when saving, N: keys in all databases",
+      .summary = "Synchronously saves the database(s) to disk and shuts down the server.",
+      .syntax = "save-selector=[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]" },
+    COMMANDS_END,
+};

@@ -1,0 +1,92 @@
+#include "server/dataset.h"
+
+#include "core/db/keyspace.h"
+#include "core/front/front.h"
+#include "core/sys/bg.h"
+#include "core/sys/clock.h"
+#include "server/config.h"
+#include "server/journal.h"
+#include "server/notify.h"
+#include "server/persist/snapshot.h"
+#include "server/server.h"
+#include "server/txn.h"
+
+static void on_expired(void *app, int db, struct slice key)
+{
+    struct server *s = app;
+    journal_del(s->journal, db, key, s->config->lazyfree_lazy_expire);
+    notify_event(s, NOTIFY_EXPIRED, "expired", db, key);
+}
+
+static void on_missed(void *app, int db, struct slice key)
+{
+    notify_event(app, NOTIFY_KEY_MISS, "keymiss", db, key);
+}
+
+static void run_free_entry(void *arg) { entry_free(arg); }
+static void run_free_trash(void *arg) { ks_trash_free(arg); }
+
+static void bury(void *app, struct entry *e)
+{
+    struct server *s = app;
+    s->lazy_freed++;
+    bg_do(s->bg, run_free_entry, e);
+}
+
+static void bury_all(void *app, struct ks_trash *t)
+{
+    struct server *s = app;
+    s->lazy_freed++;
+    bg_do(s->bg, run_free_trash, t);
+}
+
+void dataset_policy(struct server *s, struct keyspace *ks)
+{
+    const struct server_config *c = s->config;
+    bool frozen = ks->access.frozen;
+    ks->access = (struct access_policy){
+        .lfu = c->maxmemory_policy == POLICY_ALLKEYS_LFU || c->maxmemory_policy == POLICY_VOLATILE_LFU,
+        .frozen = frozen,
+        .log_factor = (uint32_t)c->lfu_log_factor,
+        .decay_minutes = (uint32_t)c->lfu_decay_time,
+    };
+}
+
+struct keyspace *dataset_keyspace(struct server *s)
+{
+    struct ks_options o = {
+        .databases = s->config->databases,
+        .hash = s->front->hash_key,
+        .seed = clock_entropy(),
+        .hooks = { .app = s, .expired = on_expired, .missed = on_missed, .bury = bury, .bury_all = bury_all },
+    };
+    struct keyspace *ks = ks_new(&o);
+    dataset_policy(s, ks);
+    return ks;
+}
+
+void dataset_discard(struct server *s, struct keyspace *ks)
+{
+    (void)s;
+    ks_flush(ks, -1, true);
+    ks_delete(ks);
+}
+
+void dataset_exchange(struct server *s, struct keyspace *fresh)
+{
+    struct keyspace *old = s->ks;
+    fresh->stats = old->stats;
+    watches_moved(s->watches, old, fresh);
+    s->ks = fresh;
+    if (snapshot_running(s->snapshot)) ks_hold(fresh, true);
+    dataset_discard(s, old);
+}
+
+uint64_t dataset_keys(const struct server *s)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < s->ks->n; i++) n += ks_count(ks_db(s->ks, i));
+    return n;
+}
+
+bool dataset_empty(const struct server *s) { return dataset_keys(s) == 0; }

@@ -1,0 +1,116 @@
+#include "server/gates.h"
+
+#include "core/base/mem.h"
+#include "core/front/client.h"
+#include "core/front/command.h"
+#include "replication/replication.h"
+#include "server/config.h"
+#include "server/memory.h"
+#include "server/persist/snapshot.h"
+#include "server/server.h"
+#include "server/session.h"
+#include "server/txn.h"
+
+static bool refuse(struct call *c, const char *text)
+{
+    txn_refuse(c, text);
+    return false;
+}
+
+/* The flags to judge by: an EXEC is what it is going to run. */
+static uint32_t flags_of(const struct call *c)
+{
+    uint32_t flags = c->row->flags;
+    if (__builtin_expect(c->client->flags & CLIENT_MULTI, 0)) {
+        const struct session *se = session_get(c->client);
+        if (se && txn_is_exec(c->row)) flags |= se->queued_flags & (CMD_WRITE | CMD_DENYOOM);
+    }
+    return flags;
+}
+
+static bool from_master(const struct call *c) { return (c->client->flags & CLIENT_MASTER) != 0; }
+
+static bool memory(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (!s->config->maxmemory || !(flags_of(c) & CMD_DENYOOM) || from_master(c)) return true;
+    if (!memory_make_room(s)) return refuse(c, "-OOM command not allowed when used memory > 'maxmemory'.");
+    return true;
+}
+
+/* On a master whose disk fails, data would be taken that a restart loses. PING tells it too, so
+ * that monitors see it. */
+static bool disk(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (!snapshot_failing(s->snapshot) || !s->is_master || !s->config->stop_writes_on_bgsave_error)
+        return true;
+    if (!(flags_of(c) & CMD_WRITE) && strcmp(c->row->name, "PING") != 0) return true;
+    return refuse(c, "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
+                     "to persist to disk. Commands that may modify the data set are disabled, because "
+                     "this instance is configured to report errors during writes if RDB snapshotting "
+                     "fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+                     "details about the RDB error.");
+}
+
+static bool replicas(struct call *c)
+{
+    struct server *s = server_of(c);
+    const struct server_config *cfg = s->config;
+    if (!cfg->min_replicas_to_write || !cfg->min_replicas_max_lag || !s->is_master) return true;
+    if (!(flags_of(c) & CMD_WRITE)) return true;
+    if (replication_good_replicas(s->repl) >= cfg->min_replicas_to_write) return true;
+    return refuse(c, "-NOREPLICAS Not enough good replicas to write.");
+}
+
+static bool read_only(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (s->is_master || !s->config->replica_read_only || from_master(c)) return true;
+    if (!(flags_of(c) & CMD_WRITE)) return true;
+    return refuse(c, "-READONLY You can't write against a read only replica.");
+}
+
+static bool stale(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (s->is_master || s->config->replica_serve_stale_data || c->row->flags & CMD_STALE) return true;
+    if (replication_link_up(s->repl) || from_master(c)) return true;
+    return refuse(c, "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to "
+                     "'no'.");
+}
+
+static bool loading(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (__builtin_expect(!s->loading && !s->async_loading, 1)) return true;
+    if (s->async_loading && !(c->row->flags & CMD_NO_ASYNC_LOADING)) return true;
+    if (s->loading && c->row->flags & CMD_LOADING) return true;
+    return refuse(c, "-LOADING Redis is loading the dataset in memory");
+}
+
+/* A connection that has become a replica's link carries no ordinary commands. */
+static bool replica_link(struct call *c)
+{
+    if (__builtin_expect(!(c->client->flags & CLIENT_REPLICA), 1)) return true;
+    if (!(c->row->flags & (CMD_WRITE | CMD_READONLY | CMD_MAY_REPLICATE))) return true;
+    return refuse(c, "-ERR Replica can't interact with the keyspace");
+}
+
+static bool queueing(struct call *c)
+{
+    if (__builtin_expect(!(c->client->flags & CLIENT_MULTI), 1)) return true;
+    return !txn_queue(c);
+}
+
+const struct gate server_gates[] = {
+    { "memory", memory },
+    { "disk", disk },
+    { "replicas", replicas },
+    { "read-only", read_only },
+    { "stale", stale },
+    { "loading", loading },
+    { "replica-link", replica_link },
+    { "queueing", queueing },
+    { NULL, NULL },
+};

@@ -1,0 +1,186 @@
+#include "server/host.h"
+
+#include "core/base/mem.h"
+#include "core/conf/table.h"
+#include "core/front/client.h"
+#include "core/front/front.h"
+#include "core/front/start.h"
+#include "core/sys/clock.h"
+#include "core/sys/log.h"
+#include "core/sys/supervise.h"
+#include "replication/replication.h"
+#include "server/config.h"
+#include "server/dataset.h"
+#include "server/persist/load.h"
+#include "server/persist/snapshot.h"
+#include "server/server.h"
+#include "server/txn.h"
+
+struct host {
+    struct server *s;
+    struct repl_host table;
+};
+
+static struct server *server_at(void *arg) { return ((struct host *)arg)->s; }
+
+/* ---- as a replica ---- */
+
+static bool on_apply(void *arg, int argc, const struct slice *argv, struct slice raw)
+{
+    if (argc > 0) dispatch_one(server_at(arg)->master_client, argc, argv, raw);
+    return true;
+}
+
+static int on_stream_db(void *arg) { return server_at(arg)->master_client->db; }
+
+static void on_set_stream_db(void *arg, int db)
+{
+    struct server *s = server_at(arg);
+    s->master_client->db = db >= 0 && db < s->config->databases ? db : 0;
+}
+
+static bool on_in_multi(void *arg) { return (server_at(arg)->master_client->flags & CLIENT_MULTI) != 0; }
+static void on_stream_reset(void *arg) { txn_discard(server_at(arg)->master_client); }
+
+static void on_loaded(void *arg, bool ok, const char *why)
+{
+    struct host *h = arg;
+    struct server *s = h->s;
+    if (ok) {
+        snapshot_settled(s->snapshot);
+        if (loader_facts(s->loader)->stream_db >= 0) on_set_stream_db(h, loader_facts(s->loader)->stream_db);
+    } else {
+        log_warning("Failed trying to load the MASTER synchronization DB, check server logs. %s", why);
+    }
+    replication_loaded(s->repl, ok, why);
+}
+
+static void on_load(void *arg, const char *path)
+{
+    struct host *h = arg;
+    struct errmsg msg;
+    txn_discard(h->s->master_client);
+    if (loader_start(h->s->loader, path, LOAD_BESIDE, on_loaded, h, &msg)) on_loaded(h, false, msg.text);
+}
+
+static void on_load_cancel(void *arg) { loader_cancel(server_at(arg)->loader); }
+
+/* ---- as a master ---- */
+
+static enum err on_snapshot(void *arg, enum snapshot_form form, int *fd, struct errmsg *msg)
+{
+    return snapshot_start(server_at(arg)->snapshot, form, fd, msg);
+}
+
+static void on_snapshot_kill(void *arg) { snapshot_kill(server_at(arg)->snapshot); }
+
+/* ---- both ---- */
+
+static void on_role_changed(void *arg, bool is_master)
+{
+    struct server *s = server_at(arg);
+    s->is_master = is_master;
+    log_set_role(is_master ? 'M' : 'S');
+    if (is_master) txn_discard(s->master_client);
+}
+
+static void on_link_changed(void *arg, bool up)
+{
+    struct server *s = server_at(arg);
+    if (up && s->start->supervised)
+        supervise_notify("STATUS=MASTER <-> REPLICA sync: Finished with success. Ready to accept "
+                         "connections in read-write mode.\n");
+}
+
+static void on_master_changed(void *arg, const char *name, int port)
+{
+    struct server_replicaof *r = &server_at(arg)->config->replicaof;
+    conf_put_text(&r->host, slice_z(name ? name : ""));
+    r->port = port;
+}
+
+static uint64_t on_keys(void *arg) { return dataset_keys(server_at(arg)); }
+
+/* ---- settings ---- */
+
+static void fill_settings(const struct server *s, struct repl_settings *o)
+{
+    const struct server_config *c = s->config;
+    const struct front_output_limit *limit = &c->front.client_output_buffer_limit[FRONT_REPLICA];
+    *o = (struct repl_settings){
+        .port = c->front.port,
+        .bind_source = c->front.bind_source_addr[0] ? c->front.bind_source_addr : NULL,
+        .masterauth = c->masterauth,
+        .masteruser = c->masteruser,
+        .announce_ip = c->replica_announce_ip,
+        .announce_port = c->replica_announce_port,
+        .ping_period_s = c->repl_ping_replica_period,
+        .timeout_s = c->repl_timeout,
+        .backlog_bytes = c->repl_backlog_size,
+        .backlog_ttl_s = (int)c->repl_backlog_ttl,
+        .diskless_sync = c->repl_diskless_sync,
+        .diskless_delay_s = c->repl_diskless_sync_delay,
+        .diskless_max_replicas = c->repl_diskless_sync_max_replicas,
+        .disable_nodelay = c->repl_disable_tcp_nodelay,
+        .min_replicas = c->min_replicas_to_write,
+        .min_replicas_max_lag_s = c->min_replicas_max_lag,
+        .priority = c->replica_priority,
+        .read_only = c->replica_read_only,
+        .serve_stale = c->replica_serve_stale_data,
+        .announced = c->replica_announced,
+        .replica_hard_bytes = limit->hard,
+        .replica_soft_bytes = limit->soft,
+        .replica_soft_s = limit->soft_seconds,
+        .dir = c->front.dir,
+        .rdb_path = c->dbfilename,
+        .rdb_del_sync_files = c->rdb_del_sync_files,
+    };
+}
+
+void host_settings(struct host *h)
+{
+    struct repl_settings o;
+    fill_settings(h->s, &o);
+    replication_settings(h->s->repl, &o);
+}
+
+static struct replication *replication_of(void *app) { return ((struct server *)app)->repl; }
+
+struct host *host_new(struct server *s)
+{
+    struct host *h = mem_zalloc(sizeof(*h));
+    struct repl_settings o;
+    h->s = s;
+    h->table = (struct repl_host){
+        .arg = h,
+        .apply = on_apply,
+        .stream_db = on_stream_db,
+        .set_stream_db = on_set_stream_db,
+        .in_multi = on_in_multi,
+        .stream_reset = on_stream_reset,
+        .load = on_load,
+        .load_cancel = on_load_cancel,
+        .snapshot = on_snapshot,
+        .snapshot_kill = on_snapshot_kill,
+        .role_changed = on_role_changed,
+        .link_changed = on_link_changed,
+        .master_changed = on_master_changed,
+        .keys = on_keys,
+    };
+    s->is_master = true;
+    s->master_client = client_pseudo(s->front, CLIENT_MASTER);
+    fill_settings(s, &o);
+    replication_bind(replication_of);
+    s->repl = replication_new(s->front, s->resolver, &h->table, &o, clock_entropy());
+    return h;
+}
+
+void host_delete(struct host *h)
+{
+    if (!h) return;
+    replication_delete(h->s->repl);
+    h->s->repl = NULL;
+    client_free(h->s->master_client);
+    h->s->master_client = NULL;
+    mem_free(h);
+}

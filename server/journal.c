@@ -1,0 +1,222 @@
+#include "server/journal.h"
+
+#include "core/base/mem.h"
+#include "core/base/must.h"
+#include "core/base/vec.h"
+#include "core/db/keyspace.h"
+#include "core/front/client.h"
+#include "core/resp/write.h"
+#include "core/sys/clock.h"
+#include "server/config.h"
+#include "server/server.h"
+
+enum { SAID_SILENT = 1, SAID_REPLACED = 2, SAID_FORCED = 4, SAID_FORCED_REPLICAS = 8 };
+enum { TO_FEED = 1u << JOURNAL_FEED, TO_FILE = 1u << JOURNAL_FILE, TO_ALL = TO_FEED | TO_FILE };
+
+/* One command of the unit: a range of `bytes`. */
+struct journal_op {
+    int db;
+    unsigned to;
+    size_t from, size;
+};
+
+struct journal {
+    struct server *s;
+    struct journal_sink sink[JOURNAL_SINKS];
+    int depth;        /* units open: a command, inside an EXEC, inside ... */
+    unsigned said;    /* of the running call */
+    size_t own_at;    /* where the running call's own words belong among ops */
+    int64_t now_ms;
+    struct buf bytes;
+    VEC(struct journal_op) ops;
+};
+
+struct journal *journal_new(struct server *s)
+{
+    struct journal *j = mem_zalloc(sizeof(*j));
+    j->s = s;
+    return j;
+}
+
+void journal_delete(struct journal *j)
+{
+    if (!j) return;
+    buf_free(&j->bytes);
+    vec_free(&j->ops);
+    mem_free(j);
+}
+
+void journal_sink(struct journal *j, int which, const struct journal_sink *sink)
+{
+    j->sink[which] = *sink;
+}
+
+/* Bits of the sinks that want bytes now. */
+static unsigned wanted(const struct journal *j)
+{
+    unsigned to = 0;
+    for (int i = 0; i < JOURNAL_SINKS; i++)
+        if (j->sink[i].append && j->sink[i].wants(j->sink[i].arg)) to |= 1u << i;
+    return to;
+}
+
+static void append(struct journal *j, unsigned to, int db, struct slice bytes)
+{
+    for (int i = 0; i < JOURNAL_SINKS; i++)
+        if (to & 1u << i) j->sink[i].append(j->sink[i].arg, db, bytes);
+}
+
+int64_t journal_now_ms(const struct journal *j)
+{
+    return j->depth ? j->now_ms : clock_wall_ms();
+}
+
+/* ---- ops ---- */
+
+static void op_put(struct journal *j, size_t at, int db, unsigned to, size_t from)
+{
+    struct journal_op op = { db, to, from, j->bytes.len - from };
+    vec_insert(&j->ops, at, op);
+}
+
+static void op_words(struct journal *j, size_t at, int db, unsigned to, int argc,
+                     const struct slice *argv)
+{
+    size_t from = j->bytes.len;
+    resp_command(&j->bytes, argc, argv);
+    op_put(j, at, db, to, from);
+}
+
+/* Several effects are seen together or not at all: MULTI, in front of the first SELECT, as Redis
+ * does. */
+static void emit_to(struct journal *j, unsigned to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < j->ops.n; i++) n += (j->ops.at[i].to & to) != 0;
+    if (n > 1) append(j, to, -1, SLICE("*1\r\n$5\r\nMULTI\r\n"));
+    for (size_t i = 0; i < j->ops.n; i++) {
+        const struct journal_op *op = &j->ops.at[i];
+        if (op->to & to) append(j, to, op->db, slice_of(j->bytes.data + op->from, op->size));
+    }
+    if (n > 1) append(j, to, -1, SLICE("*1\r\n$4\r\nEXEC\r\n"));
+}
+
+static void close_unit(struct journal *j)
+{
+    if (__builtin_expect(j->ops.n == 0, 1)) return;
+    unsigned to = wanted(j);
+    if (to & TO_FEED) emit_to(j, TO_FEED);
+    if (to & TO_FILE) emit_to(j, TO_FILE);
+    vec_clear(&j->ops);
+    buf_clear(&j->bytes);
+    buf_shrink(&j->bytes, 64 * 1024);
+}
+
+/* ---- what a command says ---- */
+
+static struct journal *of(const struct call *c) { return server_of(c)->journal; }
+
+void call_replace(struct call *c, int argc, const struct slice *argv)
+{
+    struct journal *j = of(c);
+    j->said |= SAID_REPLACED;
+    if (wanted(j)) op_words(j, j->own_at++, c->client->db, TO_ALL, argc, argv);
+}
+
+void call_also(struct call *c, int argc, const struct slice *argv)
+{
+    struct journal *j = of(c);
+    if (wanted(j)) op_words(j, j->ops.n, c->client->db, TO_ALL, argc, argv);
+}
+
+void call_silent(struct call *c) { of(c)->said |= SAID_SILENT; }
+void call_force(struct call *c) { of(c)->said |= SAID_FORCED; }
+void call_force_replicas(struct call *c) { of(c)->said |= SAID_FORCED_REPLICAS; }
+
+/* ---- units ---- */
+
+/* What a key past its deadline means to this call (architecture, section 4). */
+static enum ks_expire expire_rule(const struct server *s, const struct client *cl)
+{
+    if (cl->flags & CLIENT_MASTER) return KS_EXPIRE_KEEP;
+    if (!s->is_master)
+        return s->config->replica_read_only ? KS_EXPIRE_HIDE : KS_EXPIRE_HIDE_READS;
+    /* Paused: the data must not change, so that a hand-over loses nothing. */
+    return s->front->pause_until_ms ? KS_EXPIRE_HIDE : KS_EXPIRE_DELETE;
+}
+
+void journal_begin(struct call *c)
+{
+    struct server *s = server_of(c);
+    struct journal *j = s->journal;
+    if (j->depth++ == 0) j->now_ms = c->now_ms;
+    j->said = 0;
+    j->own_at = j->ops.n;
+    c->unit = j;
+    c->now_ms = j->now_ms;
+    ks_begin(s->ks, j->now_ms, expire_rule(s, c->client));
+}
+
+/* The call's own words: as they came if that is possible, else encoded. */
+static void own_words(struct call *c, struct journal *j, unsigned want)
+{
+    if (j->depth == 1 && j->ops.n == 0) { /* the usual: one command, one effect, no copy */
+        if (c->raw.n) {
+            append(j, want, c->client->db, c->raw);
+            return;
+        }
+        resp_command(&j->bytes, c->argc, c->argv);
+        append(j, want, c->client->db, buf_slice(&j->bytes));
+        buf_clear(&j->bytes);
+        return;
+    }
+    size_t from = j->bytes.len;
+    if (c->raw.n)
+        buf_puts(&j->bytes, c->raw);
+    else
+        resp_command(&j->bytes, c->argc, c->argv);
+    op_put(j, j->own_at, c->client->db, want, from);
+}
+
+static void end_change(struct call *c, struct journal *j)
+{
+    j->s->dirty += (uint64_t)c->changed;
+    if (j->said & (SAID_SILENT | SAID_REPLACED)) return;
+    unsigned want = wanted(j);
+    if (c->changed <= 0 && !(j->said & SAID_FORCED)) want &= TO_FEED;
+    if (want) own_words(c, j, want);
+}
+
+void journal_end(struct call *c)
+{
+    struct journal *j = server_of(c)->journal;
+    must(j->depth > 0);
+    if (c->changed > 0 || j->said) end_change(c, j);
+    if (--j->depth == 0) close_unit(j);
+    j->said = 0;
+}
+
+void journal_open(struct journal *j, int64_t now_ms)
+{
+    if (j->depth++ == 0) j->now_ms = now_ms;
+}
+
+void journal_close(struct journal *j)
+{
+    must(j->depth > 0);
+    if (--j->depth == 0) close_unit(j);
+}
+
+void journal_words(struct journal *j, int db, int argc, const struct slice *argv)
+{
+    if (!wanted(j)) return;
+    /* Before the running call's own words: it happened before. */
+    op_words(j, j->depth ? j->own_at++ : j->ops.n, db, TO_ALL, argc, argv);
+    if (j->depth == 0) close_unit(j);
+}
+
+void journal_del(struct journal *j, int db, struct slice key, bool lazily)
+{
+    struct slice words[] = { lazily ? SLICE("UNLINK") : SLICE("DEL"), key };
+    journal_words(j, db, 2, words);
+}

@@ -1,0 +1,53 @@
+#include "server/memory.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "replication/replication.h"
+#include "server/config.h"
+#include "server/server.h"
+
+/* The backlog counts as far as it was configured; what slow replicas hold beyond does not: else
+ * evicting keys would make more of it, and so on. */
+size_t memory_not_counted(const struct server *s)
+{
+    size_t feed = replication_mem(s->repl);
+    return feed > s->config->repl_backlog_size ? feed - (size_t)s->config->repl_backlog_size : 0;
+}
+
+size_t memory_over(const struct server *s)
+{
+    if (!s->config->maxmemory) return 0;
+    size_t used = mem_used(), limit = (size_t)s->config->maxmemory;
+    if (used <= limit) return 0;
+    size_t aside = memory_not_counted(s);
+    return used - limit > aside ? used - limit - aside : 0;
+}
+
+bool memory_make_room(struct server *s)
+{
+    if (!s->is_master && s->config->replica_ignore_maxmemory) return true;
+    return memory_over(s) == 0;
+}
+
+void memory_cron(struct server *s)
+{
+    size_t used = mem_used();
+    if (used > s->peak_mem) s->peak_mem = used;
+}
+
+size_t memory_resident(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f) return 0;
+    unsigned long pages = 0;
+    if (fscanf(f, "%*u %lu", &pages) != 1) pages = 0;
+    fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t memory_system_total(void)
+{
+    return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,144 @@
+#include "server/persist/snapshot_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "core/base/num.h"
+#include "core/front/start.h"
+#include "core/rdb/save.h"
+#include "core/sys/clock.h"
+#include "core/sys/file.h"
+#include "core/sys/log.h"
+#include "replication/replication.h"
+#include "server/config.h"
+#include "server/server.h"
+
+#define KEYS_A_STEP 1024
+/* So much may wait unsynced: the final fsync then does not stop the disk for long. */
+#define SYNC_EVERY_BYTES (4u << 20)
+
+struct sink {
+    int fd;
+    bool sync; /* a file, and rdb-save-incremental-fsync */
+    uint64_t written, synced;
+};
+
+static enum err sink_write(void *app, const void *p, size_t n, struct errmsg *msg)
+{
+    struct sink *k = app;
+    enum err e = file_write_all(k->fd, p, n, msg);
+    if (e) return e;
+    k->written += n;
+    if (k->sync && k->written - k->synced >= SYNC_EVERY_BYTES) {
+        fdatasync(k->fd);
+        k->synced = k->written;
+    }
+    return ERR_NONE;
+}
+
+/* ---- the head ---- */
+
+#define AUX_MAX 8
+
+struct head {
+    struct rdb_aux aux[AUX_MAX];
+    size_t n;
+    char text[AUX_MAX][48];
+};
+
+static void head_text(struct head *h, const char *name, const char *text)
+{
+    text_copy(h->text[h->n], sizeof(h->text[0]), text);
+    h->aux[h->n] = (struct rdb_aux){ name, slice_z(h->text[h->n]) };
+    h->n++;
+}
+
+static void head_int(struct head *h, const char *name, int64_t v)
+{
+    char text[NUM_I64_MAX + 1];
+    text[num_from_i64(text, v)] = 0;
+    head_text(h, name, text);
+}
+
+static void head_fill(struct server *s, struct head *h)
+{
+    char replid[41];
+    int64_t offset;
+    int db;
+    h->n = 0;
+    head_text(h, "redis-ver", START_REDIS_VERSION);
+    head_int(h, "redis-bits", (int64_t)sizeof(void *) * 8);
+    head_int(h, "ctime", clock_wall_ms() / 1000);
+    head_int(h, "used-mem", (int64_t)mem_used());
+    if (replication_position(s->repl, replid, &offset, &db)) {
+        head_int(h, "repl-stream-db", db);
+        head_text(h, "repl-id", replid);
+        head_int(h, "repl-offset", offset);
+    }
+    head_int(h, "aof-base", 0);
+}
+
+/* ---- the keys ---- */
+
+/* rdb-key-save-delay: tests make a save slow. */
+static size_t step_keys(const struct server_config *cfg)
+{
+    int delay = cfg->rdb_key_save_delay;
+    if (delay == 0) return KEYS_A_STEP;
+    return delay > 0 ? 1 : (size_t)-delay;
+}
+
+static void step_delay(const struct server_config *cfg)
+{
+    if (cfg->rdb_key_save_delay) usleep(cfg->rdb_key_save_delay > 0 ? (unsigned)cfg->rdb_key_save_delay : 1);
+}
+
+static enum err write_all(struct server *s, struct sink *k, struct errmsg *msg)
+{
+    const struct server_config *cfg = s->config;
+    struct head head;
+    head_fill(s, &head);
+    struct rdb_save_options o = { .aux = head.aux, .aux_n = head.n,
+                                  .access = cfg->maxmemory_policy != POLICY_NOEVICTION };
+    struct rdb_out out;
+    rdb_out_init(&out, sink_write, k, cfg->rdbchecksum, cfg->rdbcompression);
+    struct rdb_saver saver;
+    enum rdb_save_status st;
+    rdb_save_start(&saver, s->ks, &out, &o);
+    while ((st = rdb_save_step(&saver, step_keys(cfg))) == RDB_SAVE_MORE) step_delay(cfg);
+    rdb_save_end(&saver);
+    enum err e = st == RDB_SAVE_FAILED ? err_set(msg, out.err, "%s", out.msg.text) : ERR_NONE;
+    rdb_out_free(&out);
+    return e;
+}
+
+enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg)
+{
+    struct sink k = { .fd = fd };
+    return write_all(s, &k, msg);
+}
+
+enum err snapshot_write_file(struct server *s, const char *path, const char *temp, struct errmsg *msg)
+{
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        char cwd[1024] = "?";
+        if (!getcwd(cwd, sizeof(cwd))) text_copy(cwd, sizeof(cwd), "unknown");
+        return err_set(msg, ERR_IO, "Failed opening the temp RDB file %s (in server root dir %s) for "
+                                    "saving: %s", temp, cwd, strerror(errno));
+    }
+    struct sink k = { .fd = fd, .sync = s->config->rdb_save_incremental_fsync };
+    enum err e = write_all(s, &k, msg);
+    if (!e && fsync(fd) != 0) e = err_set(msg, ERR_IO, "fsync: %s", strerror(errno));
+    if (close(fd) != 0 && !e) e = err_set(msg, ERR_IO, "close: %s", strerror(errno));
+    if (!e) e = file_rename_synced(temp, path, msg);
+    if (e) {
+        unlink(temp);
+        return err_prefix(msg, e, "Write error saving DB on disk");
+    }
+    return ERR_NONE;
+}

@@ -1,0 +1,278 @@
+#include "server/server.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/conf/table.h"
+#include "core/db/keyspace.h"
+#include "core/front/client.h"
+#include "core/front/start.h"
+#include "core/net/loop.h"
+#include "core/net/resolve.h"
+#include "core/sys/clock.h"
+#include "core/sys/log.h"
+#include "replication/replication.h"
+#include "server/cmd/families.h"
+#include "server/config.h"
+#include "server/config_apply.h"
+#include "server/cron.h"
+#include "server/dataset.h"
+#include "server/gates.h"
+#include "server/host.h"
+#include "server/info.h"
+#include "server/journal.h"
+#include "server/persist/load.h"
+#include "server/persist/snapshot.h"
+#include "server/session.h"
+#include "server/shutdown.h"
+#include "server/txn.h"
+
+/* ---- hooks of the front ---- */
+
+static void on_close(struct client *cl)
+{
+    struct server *s = cl->front->app;
+    session_close(cl);
+    if (cl->flags & CLIENT_PSEUDO) return;
+    if (s->repl) replication_client_gone(s->repl, cl);
+    shutdown_client_gone(s->shutdown, cl);
+}
+
+#define PREFETCH_MAX 128 /* keys at a time */
+
+/* Cache misses of a batch overlap: all buckets first, then all entries. */
+static void on_prefetch(struct front *f, const struct slice *keys, const int *dbs, int n)
+{
+    struct server *s = f->app;
+    uint64_t hash[PREFETCH_MAX];
+    if (n > PREFETCH_MAX) n = PREFETCH_MAX;
+    for (int i = 0; i < n; i++) {
+        hash[i] = ks_hash(s->ks, keys[i]);
+        ks_prefetch(ks_db(s->ks, dbs[i]), hash[i]);
+    }
+    for (int i = 0; i < n; i++) ks_prefetch_entry(ks_db(s->ks, dbs[i]), hash[i]);
+}
+
+static bool on_unblock(struct client *cl, bool with_error)
+{
+    struct server *s = cl->front->app;
+    return replication_unblock(s->repl, cl, with_error);
+}
+
+static bool on_is_master(struct front *f) { return ((struct server *)f->app)->is_master; }
+
+static void on_multi_state(const struct client *cl, int *queued, int *watched)
+{
+    const struct session *se = session_get(cl);
+    *queued = cl->flags & CLIENT_MULTI && se ? (int)se->queue.n : -1;
+    *watched = se ? se->watched_n : 0;
+}
+
+static bool on_exec_writes(const struct client *cl)
+{
+    const struct session *se = session_get(cl);
+    return se && se->queued_flags & (CMD_WRITE | CMD_MAY_REPLICATE);
+}
+
+static const struct front_hooks front_hooks = {
+    .gates = server_gates,
+    .close = on_close,
+    .begin = journal_begin,
+    .end = journal_end,
+    .prefetch = on_prefetch,
+    .unblock = on_unblock,
+    .reset = txn_discard,
+    .is_master_mode = on_is_master,
+    .multi_state = on_multi_state,
+    .exec_writes = on_exec_writes,
+    .mem = session_mem,
+};
+
+static void add_commands(struct front *f)
+{
+    static const struct command *const families[] = {
+        cmds_string, cmds_lcs,   cmds_keys,        cmds_flush, cmds_object,  cmds_scan,   cmds_expire,
+        cmds_txn,    cmds_admin, cmds_replication, cmds_debug, cmds_publish, cmds_config, cmds_memory,
+        cmds_persist,
+    };
+    front_add_commands(f);
+    front_add_observation(f);
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+        registry_add(f->registry, families[i]);
+}
+
+static bool rename_commands(struct front *f)
+{
+    const struct front_renames *r = &f->config->rename_command;
+    for (size_t i = 0; i < r->at.n; i++)
+        if (!registry_rename(f->registry, slice_z(r->at.at[i].from), slice_z(r->at.at[i].to))) {
+            log_warning("No such command in rename-command: %s", r->at.at[i].from);
+            return false;
+        }
+    return true;
+}
+
+/* ---- the stream's first sink ---- */
+
+static bool feed_wants(void *arg) { return replication_wants_stream(((struct server *)arg)->repl); }
+
+static void feed_append(void *arg, int db, struct slice bytes)
+{
+    replication_append(((struct server *)arg)->repl, db, bytes);
+}
+
+/* ---- life ---- */
+
+static void before_sleep(void *arg)
+{
+    struct server *s = arg;
+    replication_flush(s->repl);
+}
+
+static void on_child(void *arg) { snapshot_poll(((struct server *)arg)->snapshot); }
+
+/* What stands between the configuration and the loop, in the order in which it is ended again. */
+static void build(struct server *s)
+{
+    s->front = front_new(s->loop, s->front_config, "standalone", &front_hooks, s);
+    s->bg = bg_start("bg");
+    s->resolver = resolver_new(s->loop);
+    s->ks = dataset_keyspace(s);
+    s->journal = journal_new(s);
+    s->watches = watches_new(s);
+    s->snapshot = snapshot_new(s);
+    s->loader = loader_new(s);
+    s->shutdown = shutdown_new(s);
+    s->host = host_new(s);
+    s->cron = cron_new(s);
+    struct journal_sink feed = { feed_wants, feed_append, s };
+    journal_sink(s->journal, JOURNAL_FEED, &feed);
+    s->before_sleep = loop_before_sleep(s->loop, FRONT_RANK_PERSONALITY, before_sleep, s);
+    s->child_signal = loop_signal_new(s->loop, SIGCHLD, on_child, s);
+    add_commands(s->front);
+}
+
+static void unbuild(struct server *s)
+{
+    cron_delete(s->cron);
+    loop_signal_delete(s->child_signal);
+    loop_hook_delete(s->before_sleep);
+    loader_delete(s->loader);
+    snapshot_delete(s->snapshot);
+    front_unlisten(s->front);
+    host_delete(s->host);
+    front_delete(s->front); /* its clients: they release their sessions */
+    shutdown_delete(s->shutdown);
+    watches_delete(s->watches);
+    journal_delete(s->journal);
+    dataset_discard(s, s->ks);
+    resolver_delete(s->resolver);
+    bg_stop(s->bg);
+}
+
+/* ---- start ---- */
+
+static void go_live(struct server *s)
+{
+    const struct server_config *c = s->config;
+    const char *status = NULL;
+    if (c->replicaof.host[0]) {
+        replication_follow(s->repl, c->replicaof.host, c->replicaof.port);
+        status = "Ready to accept connections in read-only mode. Waiting for MASTER <-> REPLICA sync";
+    }
+    snapshot_settled(s->snapshot);
+    s->startup_mem = mem_used();
+    start_ready(s->start, s->front_config, status);
+}
+
+static void on_first_load(void *arg, bool ok, const char *why)
+{
+    struct server *s = arg;
+    if (!ok) {
+        log_warning("Short read or damaged RDB file: %s", why);
+        log_warning("Fatal error loading the DB, check server logs. Exiting.");
+        s->exit_code = 1;
+        loop_stop(s->loop);
+        return;
+    }
+    const struct load_facts *f = loader_facts(s->loader);
+    log_notice("DB loaded from disk: %.3f seconds", (double)f->took_ms / 1000);
+    if (f->replid[0])
+        replication_restore(s->repl, f->replid, f->repl_offset, f->stream_db, s->config->replicaof.host[0] != 0);
+    go_live(s);
+}
+
+static bool load_at_start(struct server *s)
+{
+    struct errmsg msg;
+    enum err e = loader_start(s->loader, s->config->dbfilename, LOAD_OURS, on_first_load, s, &msg);
+    if (e == ERR_NONE) return true;
+    if (e == ERR_NOTFOUND) {
+        go_live(s);
+        return true;
+    }
+    log_warning("%s. Exiting.", msg.text);
+    return false;
+}
+
+static bool open_doors(struct server *s)
+{
+    struct errmsg msg;
+    if (!rename_commands(s->front)) return false;
+    if (front_load_users(s->front, &msg)) {
+        log_warning("%s", msg.text);
+        return false;
+    }
+    if (front_listen(s->front, &msg)) {
+        log_warning("%s", msg.text);
+        return false;
+    }
+    log_notice("Running mode=standalone, port=%d.", s->front_config->port);
+    start_initialized(s->start, s->front_config);
+    return true;
+}
+
+static int run(struct server *s)
+{
+    struct start_signals *signals = start_signals(s->loop, shutdown_signal, s);
+    if (open_doors(s) && load_at_start(s)) {
+        loop_run(s->loop);
+    } else {
+        s->exit_code = 1;
+    }
+    start_signals_delete(signals);
+    return s->exit_code;
+}
+
+/* What is still in buffers leaves as far as sockets take it. */
+static void last_flush(struct server *s)
+{
+    replication_flush(s->repl);
+    front_flush(s->front);
+}
+
+int server_main(struct front_start *start)
+{
+    struct server_config cfg;
+    struct conf conf;
+    struct front_config_hooks hooks = { 0 };
+    struct server s = { .start = start, .conf = &conf, .config = &cfg, .front_config = &cfg.front };
+    mem_thread_start();
+    server_hooks(&hooks, &s);
+    server_config_init(&cfg, &conf, &s, &hooks);
+    if (!start_load(start, &conf, NULL) || !start_process(start, &cfg.front, &conf)) return 1;
+    log_set_role('M');
+    s.debug_active_expire = true;
+    s.started_wall_ms = clock_wall_ms();
+    s.loop = loop_new();
+    build(&s);
+    int code = run(&s);
+    last_flush(&s);
+    unbuild(&s);
+    loop_delete(s.loop);
+    start_end(start, &cfg.front);
+    if (code == 0) log_warning("Redis is now ready to exit, bye bye...");
+    conf_free(&conf);
+    return code;
+}

@@ -1,0 +1,174 @@
+#include "server/shutdown.h"
+
+#include <signal.h>
+
+#include "core/base/mem.h"
+#include "core/base/vec.h"
+#include "core/front/client.h"
+#include "core/front/front.h"
+#include "core/front/reply.h"
+#include "core/front/start.h"
+#include "core/sys/log.h"
+#include "core/sys/supervise.h"
+#include "replication/replication.h"
+#include "server/config.h"
+#include "server/persist/load.h"
+#include "server/persist/snapshot.h"
+#include "server/server.h"
+
+#define LOOK_EVERY_MS 10 /* whether replicas have caught up */
+
+struct shutdown {
+    struct server *s;
+    struct loop_timer *timer;
+    int flags;
+    int64_t until_ms; /* monotonic; 0: nothing under way */
+    bool done;
+    VEC(struct client *) askers; /* blocked until it goes or fails */
+};
+
+static void look(void *arg);
+
+struct shutdown *shutdown_new(struct server *s)
+{
+    struct shutdown *d = mem_zalloc(sizeof(*d));
+    d->s = s;
+    d->timer = loop_timer_new(s->loop, look, d);
+    return d;
+}
+
+void shutdown_delete(struct shutdown *d)
+{
+    if (!d) return;
+    loop_timer_delete(d->timer);
+    vec_free(&d->askers);
+    mem_free(d);
+}
+
+bool shutdown_waiting(const struct shutdown *d) { return d->until_ms != 0; }
+bool shutdown_done(const struct shutdown *d) { return d->done; }
+
+/* ---- the end ---- */
+
+static bool final_save(struct server *s, int flags)
+{
+    struct errmsg msg;
+    bool wanted = (flags & SHUTDOWN_SAVE) || (snapshot_has_points(s->snapshot) && !(flags & SHUTDOWN_NOSAVE));
+    if (s->loading) wanted = false; /* what is there is not the data */
+    if (!wanted) return true;
+    log_notice("Saving the final RDB snapshot before exiting.");
+    if (s->start->supervised) supervise_notify("STATUS=Saving the final RDB snapshot\n");
+    if (!snapshot_save_now(s->snapshot, &msg)) return true;
+    if (flags & SHUTDOWN_FORCE) {
+        log_warning("Error trying to save the DB. Exit anyway.");
+        return true;
+    }
+    log_warning("Error trying to save the DB, can't exit.");
+    if (s->start->supervised) supervise_notify("STATUS=Error trying to save the DB, can't exit.\n");
+    return false;
+}
+
+static void log_replicas(struct server *s)
+{
+    int all = replication_replicas(s->repl), lag = replication_lagging(s->repl);
+    if (all) log_notice("%d of %d replicas are in sync when shutting down.", all - lag, all);
+}
+
+static bool finish(struct shutdown *d)
+{
+    struct server *s = d->s;
+    log_replicas(s);
+    if (snapshot_running(s->snapshot)) {
+        log_warning("There is a child saving an .rdb. Killing it!");
+        snapshot_kill(s->snapshot);
+    }
+    if (!final_save(s, d->flags)) return false;
+    d->done = true;
+    start_stopping(s->start);
+    loop_stop(s->loop);
+    return true;
+}
+
+/* ---- waiting ---- */
+
+static void release(struct shutdown *d, const char *error)
+{
+    d->until_ms = 0;
+    loop_timer_cancel(d->timer);
+    front_unpause(d->s->front, PAUSE_BY_SHUTDOWN);
+    for (size_t i = 0; i < d->askers.n; i++) {
+        struct call c = reply_call_for(d->askers.at[i]);
+        if (error) reply_error(&c, error);
+        client_unblock(d->askers.at[i]);
+    }
+    vec_clear(&d->askers);
+}
+
+static void look(void *arg)
+{
+    struct shutdown *d = arg;
+    if (replication_lagging(d->s->repl) > 0 && loop_now_ms(d->s->loop) < d->until_ms) {
+        loop_timer_after(d->timer, LOOK_EVERY_MS);
+        return;
+    }
+    if (!finish(d)) release(d, "-ERR Errors trying to SHUTDOWN. Check logs.");
+}
+
+static bool must_wait(const struct shutdown *d)
+{
+    const struct server *s = d->s;
+    return !(d->flags & SHUTDOWN_NOW) && s->config->shutdown_timeout > 0 && s->is_master &&
+           replication_lagging(s->repl) > 0;
+}
+
+static void wait_for_replicas(struct shutdown *d)
+{
+    struct server *s = d->s;
+    d->until_ms = loop_now_ms(s->loop) + (int64_t)s->config->shutdown_timeout * 1000;
+    log_notice("Waiting for replicas before shutting down.");
+    front_pause(s->front, PAUSE_BY_SHUTDOWN, INT64_MAX, true);
+    replication_ask_acks(s->repl);
+    loop_timer_after(d->timer, LOOK_EVERY_MS);
+}
+
+enum shutdown_answer shutdown_begin(struct shutdown *d, int flags, struct client *asker)
+{
+    bool already = shutdown_waiting(d);
+    if (d->done) return SHUTDOWN_GOES;
+    if (!already) log_warning("User requested shutdown...");
+    d->flags = flags;
+    if (must_wait(d)) {
+        if (!already) wait_for_replicas(d);
+        if (asker) {
+            client_block(asker);
+            vec_push(&d->askers, asker);
+        }
+        return SHUTDOWN_WAITS;
+    }
+    if (finish(d)) return SHUTDOWN_GOES;
+    if (already) release(d, "-ERR Errors trying to SHUTDOWN. Check logs.");
+    return SHUTDOWN_FAILED;
+}
+
+bool shutdown_abort(struct shutdown *d)
+{
+    if (!shutdown_waiting(d)) return false;
+    log_warning("Shutdown manually aborted.");
+    release(d, "-ERR Errors trying to SHUTDOWN. Check logs.");
+    return true;
+}
+
+void shutdown_signal(void *server, int signo)
+{
+    struct server *s = server;
+    int flags = signo == SIGINT ? s->config->shutdown_on_sigint : s->config->shutdown_on_sigterm;
+    if (shutdown_begin(s->shutdown, flags, NULL) == SHUTDOWN_FAILED)
+        log_warning("SIGTERM received but errors trying to shut down the server, check the logs for "
+                    "more information");
+}
+
+void shutdown_client_gone(struct shutdown *d, struct client *cl)
+{
+    for (size_t i = d->askers.n; i-- > 0;)
+        if (d->askers.at[i] == cl) vec_remove(&d->askers, i);
+}
