@@ -7,7 +7,6 @@
 #include "core/front/start.h"
 #include "core/sys/clock.h"
 #include "core/sys/log.h"
-#include "core/sys/supervise.h"
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/dataset.h"
@@ -87,9 +86,9 @@ static void on_role_changed(void *arg, bool is_master)
 static void on_link_changed(void *arg, bool up)
 {
     struct server *s = server_at(arg);
-    if (up && s->start->supervised)
-        supervise_notify("STATUS=MASTER <-> REPLICA sync: Finished with success. Ready to accept "
-                         "connections in read-write mode.\n");
+    if (up)
+        start_status(s->start, "MASTER <-> REPLICA sync: Finished with success. Ready to accept "
+                               "connections in read-write mode.");
 }
 
 static void on_master_changed(void *arg, const char *name, int port)

@@ -73,7 +73,7 @@ static void section_server(struct server *s, struct buf *out)
     uname(&u);
     int64_t now_us = clock_wall_us(), up_s = (now_us / 1000 - s->started_wall_ms) / 1000;
     buf_fmt(out, "redis_version:%s\r\nserver_name:tanist\r\ntanist_version:%s\r\n", START_REDIS_VERSION,
-            SERVER_VERSION);
+            TANIST_VERSION);
     buf_fmt(out, "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\nredis_mode:%s\r\n",
             s->front->mode);
     buf_fmt(out, "os:%s %s %s\r\narch_bits:%d\r\n", u.sysname, u.release, u.machine, (int)sizeof(void *) * 8);

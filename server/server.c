@@ -228,7 +228,6 @@ static bool open_doors(struct server *s)
         log_warning("%s", msg.text);
         return false;
     }
-    log_notice("Running mode=standalone, port=%d.", s->front_config->port);
     start_initialized(s->start, s->front_config);
     return true;
 }
@@ -262,7 +261,6 @@ int server_main(struct front_start *start)
     server_hooks(&hooks, &s);
     server_config_init(&cfg, &conf, &s, &hooks);
     if (!start_load(start, &conf, NULL) || !start_process(start, &cfg.front, &conf)) return 1;
-    log_set_role('M');
     s.debug_active_expire = true;
     s.started_wall_ms = clock_wall_ms();
     s.loop = loop_new();

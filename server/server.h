@@ -11,8 +11,6 @@
 #include "core/sys/bg.h"
 #include "core/sys/child.h"
 
-#define SERVER_VERSION "0.1.0" /* our own; START_REDIS_VERSION is what clients compare with */
-
 struct conf;
 struct keyspace;
 struct replication;

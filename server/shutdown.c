@@ -9,7 +9,6 @@
 #include "core/front/reply.h"
 #include "core/front/start.h"
 #include "core/sys/log.h"
-#include "core/sys/supervise.h"
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/persist/load.h"
@@ -57,14 +56,14 @@ static bool final_save(struct server *s, int flags)
     if (s->loading) wanted = false; /* what is there is not the data */
     if (!wanted) return true;
     log_notice("Saving the final RDB snapshot before exiting.");
-    if (s->start->supervised) supervise_notify("STATUS=Saving the final RDB snapshot\n");
+    start_status(s->start, "Saving the final RDB snapshot");
     if (!snapshot_save_now(s->snapshot, &msg)) return true;
     if (flags & SHUTDOWN_FORCE) {
         log_warning("Error trying to save the DB. Exit anyway.");
         return true;
     }
     log_warning("Error trying to save the DB, can't exit.");
-    if (s->start->supervised) supervise_notify("STATUS=Error trying to save the DB, can't exit.\n");
+    start_status(s->start, "Error trying to save the DB, can't exit.");
     return false;
 }
 
