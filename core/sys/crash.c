@@ -24,7 +24,7 @@ static struct {
     void (*more)(void *arg, int fd);
     void *arg;
     volatile sig_atomic_t reporting;
-    char stack[STACK_BYTES];
+    _Alignas(16) char stack[STACK_BYTES]; /* the sanitizers ask for it */
 } crash;
 
 static void put(int fd, const char *text)
