@@ -33,7 +33,7 @@ static size_t reply_category(struct call *c, uint32_t category)
 static void cmd_cat(struct call *c)
 {
     if (c->argc > 3) {
-        reply_arity(c);
+        reply_sub_arity(c);
         return;
     }
     size_t mark = reply_later(c), n = 0;
@@ -149,7 +149,7 @@ static void cmd_genpass(struct call *c)
 {
     int64_t bits = 256;
     if (c->argc > 3) {
-        reply_arity(c);
+        reply_sub_arity(c);
         return;
     }
     if (c->argc == 3 && !arg_int(c, 2, &bits)) return;

@@ -146,7 +146,7 @@ void acl_cmd_log(struct call *c)
         return;
     }
     if (c->argc > 3) {
-        reply_arity(c);
+        reply_sub_arity(c);
         return;
     }
     if (c->argc == 3 && !arg_int(c, 2, &want)) return;

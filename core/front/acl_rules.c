@@ -208,6 +208,7 @@ static bool is_star(struct slice s) { return s.n == 1 && s.p[0] == '*'; }
 static enum err add_key(struct acl_selector *s, struct slice pattern, unsigned permission,
                         struct errmsg *msg)
 {
+    if (s->all_keys && is_star(pattern) && permission == ACL_KEY_BOTH) return ERR_NONE;
     if (s->all_keys)
         return err_set(msg, ERR_EXISTS,
                        "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid "
@@ -245,6 +246,7 @@ static enum err add_key_with(struct acl_selector *s, struct slice rule, struct e
 
 static enum err add_channel(struct acl_selector *s, struct slice pattern, struct errmsg *msg)
 {
+    if (s->all_channels && is_star(pattern)) return ERR_NONE;
     if (s->all_channels)
         return err_set(msg, ERR_EXISTS,
                        "Adding a pattern after the * pattern (or the 'allchannels' flag) is not "
@@ -272,7 +274,7 @@ static bool has_forbidden_bytes(struct slice s)
 static enum err apply_to_selector(struct acl_selector *s, const struct registry *r,
                                   struct slice rule, struct errmsg *msg)
 {
-    if (slice_ieqz(rule, "allkeys")) return add_key(s, SLICE("*"), s->all_keys ? 0 : ACL_KEY_BOTH, msg);
+    if (slice_ieqz(rule, "allkeys")) return add_key(s, SLICE("*"), ACL_KEY_BOTH, msg);
     if (slice_ieqz(rule, "resetkeys")) clear_keys(s);
     else if (slice_ieqz(rule, "resetchannels")) clear_channels(s);
     else if (slice_ieqz(rule, "allchannels")) {

@@ -185,7 +185,7 @@ void client_cmd_pause(struct call *c)
     if (c->argc == 4 && arg_is(c, 3, "WRITE")) {
         writes_only = true;
     } else if (c->argc > 4) {
-        reply_arity(c);
+        reply_sub_arity(c);
         return;
     } else if (c->argc == 4 && !arg_is(c, 3, "ALL")) {
         reply_error(c, "CLIENT PAUSE mode must be WRITE or ALL");
@@ -215,7 +215,7 @@ void client_cmd_unblock(struct call *c)
 {
     bool with_error = arg_is(c, 3, "ERROR");
     if (c->argc > 4) {
-        reply_arity(c);
+        reply_sub_arity(c);
         return;
     }
     if (c->argc == 4 && !with_error && !arg_is(c, 3, "TIMEOUT")) {

@@ -86,7 +86,7 @@ static void list_one(void *arg, struct slice name)
 static void list_topics(struct call *c, enum pubsub_kind kind)
 {
     if (c->argc > 3) {
-        reply_arity(c);
+        reply_sub_arity(c);
         return;
     }
     struct listing l = { .c = c, .all = c->argc == 2 };

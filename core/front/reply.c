@@ -205,14 +205,17 @@ static void container_name(const struct call *c, char *out, size_t cap)
     upper(out);
 }
 
-void reply_unknown_sub(struct call *c)
+static void sub_error(struct call *c, const char *what)
 {
     char name[64];
     container_name(c, name, sizeof(name));
     struct slice sub = c->argc > 1 ? c->argv[1] : SLICE("");
     if (sub.n > 128) sub.n = 128;
-    reply_error_fmt(c, "unknown subcommand '%.*s'. Try %s HELP.", SLICE_ARG(sub), name);
+    reply_error_fmt(c, "unknown subcommand%s '%.*s'. Try %s HELP.", what, SLICE_ARG(sub), name);
 }
+
+void reply_unknown_sub(struct call *c) { sub_error(c, ""); }
+void reply_sub_arity(struct call *c) { sub_error(c, " or wrong number of arguments for"); }
 
 void reply_help(struct call *c, const char *const *lines)
 {

@@ -50,6 +50,7 @@ void reply_not_float(struct call *c);
 void reply_no_key(struct call *c);      /* no such key */
 void reply_arity(struct call *c);       /* wrong number of arguments for 'x' command */
 void reply_unknown_sub(struct call *c); /* unknown subcommand 'x'. Try CMD HELP. */
+void reply_sub_arity(struct call *c); /* unknown subcommand or wrong number of arguments for 'x'. Try CMD HELP. */
 void reply_help(struct call *c, const char *const *lines); /* NULL-ended; adds first and HELP lines as Redis */
 
 /* Argument readers that reply on failure and return false. */

@@ -95,7 +95,7 @@ static void cmd_get(struct call *c)
     const struct slowlog *s = c->front->slowlog;
     int64_t want = 10;
     if (c->argc > 3) {
-        reply_arity(c);
+        reply_sub_arity(c);
         return;
     }
     if (c->argc == 3 && !arg_int_range(c, 2, -1, INT64_MAX, &want,
