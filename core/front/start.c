@@ -112,7 +112,7 @@ static void log_first_lines(const struct front_start *s)
 {
     log_warning("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
     log_warning("Redis version=" START_REDIS_VERSION ", bits=%d, commit=00000000, modified=0, "
-                "pid=%d, just started (Tanist " TANIST_VERSION ")",
+                "pid=%d, just started",
                 (int)sizeof(void *) * 8, (int)getpid());
     if (s->config_file || s->from_stdin || s->has_options) {
         log_warning("Configuration loaded");

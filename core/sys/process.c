@@ -194,9 +194,4 @@ void process_title_set(const char *text)
     if (n > self.title_cap) n = self.title_cap;
     memset(self.title, 0, self.title_cap);
     memcpy(self.title, text, n);
-    char name[16]; /* what top and ps -o comm show */
-    text_copy(name, sizeof(name), text);
-    char *space = strchr(name, ' ');
-    if (space) *space = 0;
-    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
 }
