@@ -33,7 +33,9 @@ enum sn_reject sn_judge(const struct sn_instance *r)
     if (f->priority == 0) return SN_REJ_PRIORITY_ZERO;
     if (f->info_at == SN_NEVER || now - f->info_at > info_age_max(g)) return SN_REJ_INFO_OLD;
     if (f->role != SN_ROLE_REPLICA) return SN_REJ_NOT_REPLICA;
-    if (!f->master_link_up && f->master_link_down_ms < 0) return SN_REJ_NEVER_SYNCED;
+    /* A link that never was up says nothing against one that was a master before: it has data. */
+    if (!f->master_link_up && f->master_link_down_ms < 0 && f->repl_offset <= 1)
+        return SN_REJ_NEVER_SYNCED;
     if (f->master_link_down_ms > link_down_max(g)) return SN_REJ_LINK_DOWN_LONG;
     return SN_FIT;
 }

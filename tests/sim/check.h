@@ -57,13 +57,15 @@ void check_quiet_begins(struct sim *s);
 /* All living Sentinels name this data node as its group's master. */
 bool check_is_agreed_master(const struct node *n);
 void check_failover_started(struct node *sentinel);
+/* SLAVEOF NO ONE is sent: one plain death must lead to one promotion. */
+void check_promotion(struct node *sentinel, int group);
 
 struct check {
     struct check_sentinel *sentinels;
     struct check_data *data;
     bool loose; /* see above: S1, S4, S5, A1 are not judged */
     int64_t agreed_at, limit, last_failover;
-    int rounds;
+    int rounds, promoted[4]; /* the latter: since the last blow */
     uint64_t failovers; /* started in the whole run */
     uint64_t acked, lost;
 };

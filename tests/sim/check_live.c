@@ -131,6 +131,14 @@ void check_failover_started(struct node *t)
                  (long long)(t->sim->now - c->agreed_at));
 }
 
+void check_promotion(struct node *t, int group)
+{
+    struct check *c = t->sim->check;
+    if (c->rounds == 0 || !t->sim->opt.last_blow || group < 0) return;
+    if (++c->promoted[group] > 1)
+        sim_fail(t->sim, "L2", "%s promotes a second time for the one death in g%d", t->name, group);
+}
+
 /* --- the end --- */
 
 /* Counted always; forbidden where every replica had acknowledged and kept its memory. */

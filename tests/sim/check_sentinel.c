@@ -422,6 +422,7 @@ static void check_slaveof(struct node *n, const struct sn_core *core, const stru
         if (inst->kind == SN_REPLICA) check_pointing(n, core, g, at, inst);
         return;
     }
+    check_promotion(n, at);
     if (inst->id != books(n)->selected[n->index][at])
         sim_fail(n->sim, "S6", "%s promotes %s:%d, which it has not selected", n->name,
                  inst->addr.ip, inst->addr.port);

@@ -1,7 +1,7 @@
 /* tanist-sim: runs seeds through the simulator.
  *
  *     tanist-sim --seeds 1-2000 [--file seeds.txt] [--break NAME]
- *     tanist-sim --seed 17 [--until STEP] [--trace] [--break NAME]
+ *     tanist-sim --seed 17 [--until STEP] [--trace | --json] [--break NAME]
  *     tanist-sim --breaks            each broken variant is caught by its checker
  *
  * A seed that fails is run again with the trace on; its last lines and the command that repeats it
@@ -21,7 +21,7 @@ struct job {
     uint64_t from, to, until;
     const char *file;
     const struct breakage *broken;
-    bool trace, all_breaks, one;
+    bool trace, json, all_breaks, one;
 };
 
 struct sums {
@@ -42,19 +42,24 @@ static void print_replay(const struct sim *s)
            (unsigned long long)s->step);
 }
 
+static void print_result(const struct sim *s, bool fine)
+{
+    if (fine) printf("seed %llu: fine after %llu steps\n", (unsigned long long)s->seed,
+                     (unsigned long long)s->step);
+    else printf("seed %llu, step %llu, %lld ms: %s: %s\n", (unsigned long long)s->seed,
+                (unsigned long long)s->step, (long long)s->now, s->failed, s->why);
+    print_replay(s);
+}
+
 /* The same seed once more, with the trace on. */
 static void show(uint64_t seed, const struct job *job, enum trace_mode mode)
 {
     struct sim s;
     sim_init(&s, seed, job->broken, mode);
-    print_options(&s);
+    if (mode != TRACE_JSON) print_options(&s);
     bool fine = sim_run(&s, job->until);
     trace_print(&s.trace);
-    if (fine) printf("seed %llu: fine after %llu steps\n", (unsigned long long)seed,
-                     (unsigned long long)s.step);
-    else printf("seed %llu, step %llu, %lld ms: %s: %s\n", (unsigned long long)seed,
-                (unsigned long long)s.step, (long long)s.now, s.failed, s.why);
-    print_replay(&s);
+    if (mode != TRACE_JSON) print_result(&s, fine);
     sim_free(&s);
 }
 
@@ -150,6 +155,7 @@ static bool read_args(int argc, char **argv, struct job *job)
         else if (strcmp(a, "--file") == 0) job->file = v;
         else if (strcmp(a, "--break") == 0) ok = (job->broken = breaks_find(v)) != NULL;
         else if (strcmp(a, "--trace") == 0) job->trace = true, takes = false;
+        else if (strcmp(a, "--json") == 0) job->trace = job->json = true, takes = false;
         else if (strcmp(a, "--breaks") == 0) job->all_breaks = true, takes = false;
         else return false;
         if (!ok) return false;
@@ -165,13 +171,13 @@ int main(int argc, char **argv)
     bool fine = true;
     if (!read_args(argc, argv, &job)) {
         fprintf(stderr, "usage: tanist-sim --seeds FROM-TO [--file LIST] | --seed N [--until STEP] "
-                        "[--trace] | --breaks  [--break NAME]\n");
+                        "[--trace | --json] | --breaks  [--break NAME]\n");
         return 2;
     }
     if (job.all_breaks) return run_breaks() ? 0 : 1;
     if (job.one) {
         if (!job.trace) return run_checked(job.from, &job, &sums) ? 0 : 1;
-        show(job.from, &job, TRACE_PRINT);
+        show(job.from, &job, job.json ? TRACE_JSON : TRACE_PRINT);
         return 0;
     }
     if (job.file) fine &= run_file(&job, &sums);

@@ -30,6 +30,18 @@ static void flatten(char *line)
     *to = '\0';
 }
 
+static void print_json(const struct sim *s, const struct node *n, const char *text)
+{
+    printf("{\"step\":%llu,\"ms\":%lld,\"node\":\"%s\",\"text\":\"", (unsigned long long)s->step,
+           (long long)s->now, n ? n->name : "");
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p == '"' || *p == '\\') printf("\\%c", *p);
+        else if (*p < 32 || *p > 126) printf("\\u%04x", *p);
+        else putchar(*p);
+    }
+    puts("\"}");
+}
+
 void trace_line(struct sim *s, const struct node *n, const char *fmt, ...)
 {
     char line[TRACE_WIDTH];
@@ -37,8 +49,13 @@ void trace_line(struct sim *s, const struct node *n, const char *fmt, ...)
                       (long long)(s->now / 1000), (int)(s->now % 1000), n ? n->name : "-");
     va_list ap;
     va_start(ap, fmt);
+    if (s->trace.mode == TRACE_JSON) at = 0;
     vsnprintf(line + at, sizeof(line) - (size_t)at, fmt, ap);
     va_end(ap);
+    if (s->trace.mode == TRACE_JSON) {
+        print_json(s, n, line);
+        return;
+    }
     flatten(line);
     if (s->trace.mode == TRACE_PRINT)
         puts(line);

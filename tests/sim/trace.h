@@ -1,7 +1,8 @@
 /* trace: what a run tells, a line an event.
  *
  * Off while seeds are searched: formatting would cost more than the run. A failing seed is run
- * again with the ring on, and the last lines are printed; `--trace` prints all as they happen.
+ * again with the ring on, and the last lines are printed; `--trace` prints all as they happen,
+ * `--json` as one JSON object a line.
  * Owns the ring. Tests: by use. */
 #ifndef TESTS_SIM_TRACE_H
 #define TESTS_SIM_TRACE_H
@@ -13,7 +14,7 @@
 #define TRACE_LINES 200
 #define TRACE_WIDTH 240
 
-enum trace_mode { TRACE_OFF, TRACE_RING, TRACE_PRINT };
+enum trace_mode { TRACE_OFF, TRACE_RING, TRACE_PRINT, TRACE_JSON };
 
 struct trace {
     enum trace_mode mode;
