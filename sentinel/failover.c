@@ -199,6 +199,15 @@ static int64_t long_wait(const struct sn_group *g)
     return at > g->core->now ? at - g->core->now : 0;
 }
 
+static void log_verdicts(struct sn_group *g)
+{
+    char name[SN_NAME_TEXT_MAX];
+    for (size_t i = 0; i < g->replicas.n; i++)
+        sn_note(g->core, SN_LEVEL_NOTICE, "Replica %s of %s cannot be promoted: %s",
+                sn_instance_name(g->core, g->replicas.at[i], name, sizeof(name)), g->saved.name,
+                sn_reject_name(g->replicas.at[i]->reject));
+}
+
 static void run_select(struct sn_group *g)
 {
     struct sn_failover *fo = &g->fo;
@@ -209,6 +218,7 @@ static void run_select(struct sn_group *g)
     }
     struct sn_instance *best = sn_pick(g);
     if (!best) {
+        log_verdicts(g);
         give_up(g, SN_EVT_ABORT_NO_GOOD_SLAVE, long_wait(g));
         fo->retry_if_fit = true;
         return;

@@ -34,13 +34,34 @@ static bool leading(const struct sn_group *g)
     return g->fo.state > SN_FO_WAIT_START && g->core->now - g->fo.started < YIELD_MS;
 }
 
+/* We see the master alive, in its role, and answering within half of down-after: whoever wants to
+ * replace it acts on something old. (Redis' Sentinels do so after a switch: their flags of the old
+ * master outlive it.) Half, since we may see its death a little later than the one who asks. */
+static bool master_well(const struct sn_group *g)
+{
+    const struct sn_core *core = g->core;
+    const struct sn_instance *m = g->master;
+    const struct sn_link *link = m->link;
+    int64_t half = core->now - g->saved.down_after_ms / 2;
+    return !core->tilt && !m->s_down && link->conn[SN_CMD].phase == SN_OPEN &&
+           link->last_avail > half && (link->act_ping == SN_NEVER || link->act_ping > half) &&
+           m->facts.role == SN_ROLE_MASTER && m->facts.role_at != SN_NEVER;
+}
+
+static bool may_vote(const struct sn_group *g, uint64_t epoch, struct slice runid)
+{
+    if (epoch <= g->saved.leader_epoch || epoch <= g->saved.config_epoch) return false;
+    /* For ourselves we were told to (SENTINEL FAILOVER) or have seen enough. */
+    return slice_eqz(runid, g->core->saved.myid) || (!leading(g) && !master_well(g));
+}
+
 struct sn_vote sn_vote(struct sn_group *g, uint64_t epoch, struct slice runid)
 {
     struct sn_core *core = g->core;
     struct sn_group_saved *s = &g->saved;
     struct sn_vote vote = { .leader = "*" };
     sn_epoch_seen(g, epoch);
-    if (epoch > s->leader_epoch && epoch > s->config_epoch && !leading(g)) {
+    if (may_vote(g, epoch, runid)) {
         s->leader_epoch = epoch;
         slice_cstr(runid, s->leader, sizeof(s->leader));
         g->voted_step = core->step;

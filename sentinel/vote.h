@@ -2,7 +2,8 @@
  *
  * A vote is given once for each epoch of a group and saved before it is told (checker S2); a vote
  * that could not be saved is taken back. Epochs never go down (S3). A group's votes depend on that
- * group's leader epoch alone, so that elections of many groups do not disturb each other.
+ * group's leader epoch alone, so that elections of many groups do not disturb each other. No vote
+ * is given against a master that we see well, nor while we lead a failover that is in full swing.
  * Pure. Tests: unit/sn_vote, scenes (split vote), checkers S1, S2, S3, S5. */
 #ifndef SENTINEL_VOTE_H
 #define SENTINEL_VOTE_H
