@@ -55,7 +55,7 @@ def peers(folder):
         port = free_port()
         yield Peer(name, argv + ["--port", str(port), "--save", "", "--appendonly", "no"], port, folder)
     port = free_port()
-    yield Peer("epoll", [os.path.join(BUILD, "tests", "bench", "epoll_responder"), str(port)], port, folder)
+    yield Peer("epoll", [os.path.join(BUILD, "tests", "bench", "epoll-responder"), str(port)], port, folder)
 
 
 def bench(peer, test, depth, requests):
