@@ -60,6 +60,19 @@ APPLY(timers)
 APPLY(observe)
 APPLY(proc_title)
 
+/* The listeners fail in other words for one and the other. */
+static enum err apply_bind(void *owner, struct errmsg *m)
+{
+    enum err e = apply_listen(owner, m);
+    return e ? err_set(m, e, "Failed to bind to specified addresses.") : ERR_NONE;
+}
+
+static enum err apply_port(void *owner, struct errmsg *m)
+{
+    enum err e = apply_listen(owner, m);
+    return e ? err_set(m, e, "Unable to listen on this port. Check server logs.") : ERR_NONE;
+}
+
 /* ---- checks ---- */
 
 static enum err check_title(const void *value, struct errmsg *m)
@@ -114,11 +127,11 @@ static enum err check_logfile(const void *value, struct errmsg *m)
 
 const struct conf_row front_config_rows[] = {
     /* network */
-    LIST("bind", bind, front_list_bind, .apply = apply_listen,
+    LIST("bind", bind, front_list_bind, .apply = apply_bind,
          .what = "addresses to listen on; one with '-' in front may be missing"),
     TEXT("bind-source-addr", bind_source_addr, NULL,
          .what = "local address of connections that we open"),
-    INT("port", port, 6379, 0, 65535, .apply = apply_listen, .what = "TCP port; 0: none"),
+    INT("port", port, 6379, 0, 65535, .apply = apply_port, .what = "TCP port; 0: none"),
     INT("tcp-backlog", tcp_backlog, 511, 0, INT_MAX, .flags = CONF_START,
         .what = "length of the queue of connections not yet accepted"),
     TEXT("unixsocket", unixsocket, NULL, .flags = CONF_START, .what = "path of a unix socket"),
