@@ -53,7 +53,8 @@ void sha256(struct slice data, unsigned char out[SHA256_BYTES])
     if (left) memcpy(tail, p, left);
     tail[left] = 0x80;
     size_t end = left < 56 ? 64 : 128;
-    for (int i = 0; i < 8; i++) tail[end - 1 - (size_t)i] = (unsigned char)((uint64_t)data.n * 8 >> (8 * i));
+    for (int i = 0; i < 8; i++)
+        tail[end - 1 - (size_t)i] = (unsigned char)((uint64_t)data.n * 8 >> (8 * i));
     block(h, tail);
     if (end == 128) block(h, tail + 64);
     for (int i = 0; i < SHA256_BYTES; i++) out[i] = (unsigned char)(h[i / 4] >> (24 - 8 * (i % 4)));

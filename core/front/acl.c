@@ -101,7 +101,8 @@ static bool selector_has(const struct acl_selector *s, const struct command_entr
     size_t word = (size_t)e->id / 64;
     if (word < s->words && s->commands[word] >> (e->id % 64) & 1) return true;
     for (size_t i = 0; argc > 1 && i < s->first_args.n; i++)
-        if (s->first_args.at[i].id == e->id && slice_ieq(str_slice(s->first_args.at[i].word), argv[1]))
+        if (s->first_args.at[i].id == e->id &&
+            slice_ieq(str_slice(s->first_args.at[i].word), argv[1]))
             return true;
     return false;
 }
@@ -272,7 +273,8 @@ static enum err apply_all(struct acl *a, struct acl_user *u, size_t n, const str
             e = acl_apply(u, a->front->registry, channels_by_default(a), str_slice(all[i]), &why);
         else continue;
         if (e != ERR_NONE)
-            err_set(msg, e, "Error in ACL SETUSER modifier '%.*s': %s", SLICE_ARG(all[i]), why.text);
+            err_set(msg, e, "Error in ACL SETUSER modifier '%.*s': %s", SLICE_ARG(all[i]),
+                    why.text);
     }
     for (size_t i = 0; i < joined; i++) str_free(&all[i]);
     mem_free(all);
@@ -282,7 +284,8 @@ static enum err apply_all(struct acl *a, struct acl_user *u, size_t n, const str
 static bool name_has_forbidden(struct slice name)
 {
     for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] == 0 || (name.p[i] >= '\t' && name.p[i] <= '\r') || name.p[i] == ' ') return true;
+        if (name.p[i] == 0 || (name.p[i] >= '\t' && name.p[i] <= '\r') || name.p[i] == ' ')
+            return true;
     return false;
 }
 
@@ -321,7 +324,8 @@ enum err acl_load_line(struct acl *a, struct slice line, struct errmsg *msg)
     enum err e = ERR_SYNTAX;
     if (!word || n < 1) err_set(msg, e, "Unbalanced quotes in configuration line");
     else e = acl_set_user(a, word[0], (size_t)n - 1, word + 1, msg);
-    if (word && n >= 1 && e != ERR_NONE) err_prefix(msg, e, "Error in user declaration '%.*s'", SLICE_ARG(word[0]));
+    if (word && n >= 1 && e != ERR_NONE)
+        err_prefix(msg, e, "Error in user declaration '%.*s'", SLICE_ARG(word[0]));
     mem_free(word);
     return e;
 }
@@ -397,7 +401,8 @@ static void adopt(struct acl *a, struct acl *loaded)
 {
     for (size_t i = a->users.n; i-- > 0;) {
         struct acl_user *u = a->users.at[i];
-        if (u != a->def && !acl_find(loaded, str_slice(u->name))) acl_delete_user(a, str_slice(u->name));
+        if (u != a->def && !acl_find(loaded, str_slice(u->name)))
+            acl_delete_user(a, str_slice(u->name));
     }
     for (size_t i = 0; i < loaded->users.n; i++) {
         struct acl_user *fresh = loaded->users.at[i], *u = acl_find(a, str_slice(fresh->name));
@@ -449,11 +454,12 @@ enum err front_load_users(struct front *f, struct errmsg *msg)
     const struct front_config *cfg = f->config;
     if (cfg->requirepass[0]) acl_set_requirepass(f->acl, cfg->requirepass);
     if (cfg->aclfile[0] && cfg->user.text.n)
-        return err_set(msg, ERR_REFUSED,
-                       "Configuring Redis with users defined in redis.conf and at the same setting "
-                       "an ACL file path is invalid. This setup is very likely to lead to "
-                       "configuration errors and security holes, please define either an ACL file or "
-                       "declare users directly in your redis.conf, but not both.");
+        return err_set(
+            msg, ERR_REFUSED,
+            "Configuring Redis with users defined in redis.conf and at the same setting "
+            "an ACL file path is invalid. This setup is very likely to lead to "
+            "configuration errors and security holes, please define either an ACL file or "
+            "declare users directly in your redis.conf, but not both.");
     for (size_t i = 0; i < cfg->user.text.n; i++) {
         enum err e = acl_load_line(f->acl, slice_z(cfg->user.text.at[i]), msg);
         if (e != ERR_NONE) return e;

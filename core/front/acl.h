@@ -2,9 +2,9 @@
  *
  * A user has passwords (SHA-256 in hexadecimal) and a list of selectors, the first of which is the
  * root. A selector says which commands (a bit a command id, words of first arguments), which keys
- * (patterns with read and write permission) and which channels it covers; a call is allowed when one
- * selector covers all of it. A user whose root covers everything is `unrestricted`: dispatch looks at
- * that one flag and no further.
+ * (patterns with read and write permission) and which channels it covers; a call is allowed when
+ * one selector covers all of it. A user whose root covers everything is `unrestricted`: dispatch
+ * looks at that one flag and no further.
  *
  * Owned by the front. A user lives until it is deleted; clients point to it, and are closed when it
  * goes. Rules are text (acl_rules.c) and are all applied or none. Denials are kept for ACL LOG.
@@ -59,7 +59,13 @@ struct acl_user {
     VEC(struct acl_selector *) selectors; /* [0] is the root */
 };
 
-enum acl_verdict { ACL_OK, ACL_DENIED_COMMAND, ACL_DENIED_KEY, ACL_DENIED_CHANNEL, ACL_DENIED_AUTH };
+enum acl_verdict {
+    ACL_OK,
+    ACL_DENIED_COMMAND,
+    ACL_DENIED_KEY,
+    ACL_DENIED_CHANNEL,
+    ACL_DENIED_AUTH
+};
 
 struct acl *acl_new(struct front *f);
 void acl_delete(struct acl *a);
@@ -77,7 +83,8 @@ bool acl_check_key(const struct acl_user *u, struct slice key, unsigned permissi
 /* ACL LOG's store. */
 struct acl_log;
 struct acl_log *acl_denials(const struct acl *a);
-/* The user when name and password fit and the user is on; else NULL. Equal time for equal lengths. */
+/* The user when name and password fit and the user is on; else NULL. Equal time for equal lengths.
+ */
 struct acl_user *acl_authenticate(const struct acl *a, struct slice name, struct slice password);
 
 /* ---- changes ---- */
@@ -105,8 +112,8 @@ void acl_user_delete(struct acl_user *u);
 struct acl_user *acl_user_copy(const struct acl_user *u);
 enum err acl_apply(struct acl_user *u, const struct registry *r, bool channels_by_default,
                    struct slice rule, struct errmsg *msg);
-/* Joins "(~a" "+get)" into one rule each; gives the slices' block (mem_free). NULL: a parenthesis is
- * not closed, *bad says where. */
+/* Joins "(~a" "+get)" into one rule each; gives the slices' block (mem_free). NULL: a parenthesis
+ * is not closed, *bad says where. */
 struct str *acl_join_rules(size_t n, const struct slice *rules, size_t *joined, struct slice *bad);
 void acl_user_settle(struct acl_user *u); /* recomputes `unrestricted` */
 

@@ -188,13 +188,15 @@ static void reply_err(struct call *c, enum err e, const struct errmsg *msg)
 static void cmd_load(struct call *c)
 {
     struct errmsg msg;
-    if (has_file(c)) reply_err(c, acl_load_file(c->front->acl, c->front->config->aclfile, &msg), &msg);
+    if (has_file(c))
+        reply_err(c, acl_load_file(c->front->acl, c->front->config->aclfile, &msg), &msg);
 }
 
 static void cmd_save(struct call *c)
 {
     struct errmsg msg;
-    if (has_file(c)) reply_err(c, acl_save_file(c->front->acl, c->front->config->aclfile, &msg), &msg);
+    if (has_file(c))
+        reply_err(c, acl_save_file(c->front->acl, c->front->config->aclfile, &msg), &msg);
 }
 
 /* ---- DRYRUN ---- */
@@ -274,8 +276,9 @@ static void cmd_help(struct call *c)
 #define USERS "O(N). Where N is the number of configured users."
 
 static const char *const getuser_history[] = {
-    "6.2.0", "Added Pub/Sub channel patterns.",
-    "7.0.0", "Added selectors and changed the format of key and channel patterns from a list to their rule representation.",
+    "6.2.0", "Added Pub/Sub channel patterns.", "7.0.0",
+    "Added selectors and changed the format of key and channel patterns from a list to their rule "
+    "representation.",
     NULL
 };
 static const char *const setuser_history[] = {

@@ -153,5 +153,6 @@ void acl_cmd_log(struct call *c)
     size_t n = want < 0 ? 0 : (uint64_t)want > l->n ? l->n : (size_t)want;
     reply_array(c, n);
     const struct ilist *it = l->list.next;
-    for (size_t i = 0; i < n; i++, it = it->next) reply_denial(c, ilist_of(it, struct denial, node));
+    for (size_t i = 0; i < n; i++, it = it->next)
+        reply_denial(c, ilist_of(it, struct denial, node));
 }

@@ -1,5 +1,5 @@
-/* acl_rules: one user, its selectors, and the language of rules. The contract stands in acl.h. Rules
- * are applied to a copy; the caller puts it in place when all of them were good. */
+/* acl_rules: one user, its selectors, and the language of rules. The contract stands in acl.h.
+ * Rules are applied to a copy; the caller puts it in place when all of them were good. */
 #include "core/base/mem.h"
 #include "core/base/sha256.h"
 #include "core/front/acl.h"
@@ -133,7 +133,8 @@ static void note_rule(struct acl_selector *s, bool plus, struct slice name)
 {
     for (size_t i = s->rules.n; i-- > 1;) {
         struct slice old = slice_of(s->rules.at[i].p + 1, s->rules.at[i].n - 1);
-        bool covered = old.n > name.n && slice_eq(slice_of(old.p, name.n), name) && old.p[name.n] == '|';
+        bool covered =
+            old.n > name.n && slice_eq(slice_of(old.p, name.n), name) && old.p[name.n] == '|';
         if (!slice_eq(old, name) && !covered) continue;
         str_free(&s->rules.at[i]);
         vec_remove(&s->rules, i);

@@ -19,13 +19,13 @@ struct call {
     const struct command *row;   /* entry->row */
     int argc;
     const struct slice *argv;    /* argv[0] is the command's name as sent */
-    struct slice raw;            /* its bytes as they came, when they may go to the stream as they stand; else empty */
+    struct slice raw; /* its bytes as they came, when they may go to the stream so; else empty */
     void *app;                   /* the personality (struct server *, struct sentinel *) */
     void *unit;                  /* the personality's execution unit (server/journal) */
     struct buf *out;             /* where the reply goes; NULL: it is dropped. Set by dispatch */
     int64_t now_ms;              /* wall clock, the unit's */
     int64_t changed;             /* commands add what they changed */
-    uint64_t redact;             /* bit i: argv[i] is a secret, for MONITOR and SLOWLOG (see call_redact) */
+    uint64_t redact; /* bit i: argv[i] is a secret, for MONITOR and SLOWLOG (see call_redact) */
     bool failed;                 /* an error reply was given (reply_error sets it) */
     bool blocked;                /* the client was blocked instead of answered */
 };

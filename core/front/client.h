@@ -1,8 +1,9 @@
 /* front/client: one connected client: connection, query state, flags, name, database, reply state.
  *
  * Owned by `struct front`'s list; made at accept (or as a pseudo client without connection: the
- * replica's view of its master, scripts), freed once, at a safe point, never inside its own command.
- * The personality hangs its own state on `session`. Layer core/front. Tests: unit/front, e2e. */
+ * replica's view of its master, scripts), freed once, at a safe point, never inside its own
+ * command. The personality hangs its own state on `session`. Layer core/front. Tests: unit/front,
+ * e2e. */
 #ifndef CORE_FRONT_CLIENT_H
 #define CORE_FRONT_CLIENT_H
 
@@ -18,14 +19,15 @@ struct acl_user;
 struct pubsub_client;
 
 enum {
-    CLIENT_MASTER = 1u << 0,    /* pseudo client that applies our master's stream: no replies, no ACL, no memory gate */
-    CLIENT_REPLICA = 1u << 1,   /* a replica of ours: its output comes from the feed */
+    CLIENT_MASTER = 1u << 0,  /* pseudo client that applies our master's stream: no replies, no ACL,
+                                 no memory gate */
+    CLIENT_REPLICA = 1u << 1, /* a replica of ours: its output comes from the feed */
     CLIENT_MONITOR = 1u << 2,
     CLIENT_MULTI = 1u << 3,
-    CLIENT_BLOCKED = 1u << 4,   /* its next commands wait */
-    CLIENT_PAUSED = 1u << 5,    /* postponed by CLIENT PAUSE: its unparsed command waits */
+    CLIENT_BLOCKED = 1u << 4, /* its next commands wait */
+    CLIENT_PAUSED = 1u << 5,  /* postponed by CLIENT PAUSE: its unparsed command waits */
     CLIENT_CLOSE_AFTER_REPLY = 1u << 6,
-    CLIENT_CLOSING = 1u << 7,   /* will be freed at the next safe point */
+    CLIENT_CLOSING = 1u << 7, /* will be freed at the next safe point */
     CLIENT_REPLY_OFF = 1u << 8,
     CLIENT_REPLY_SKIP = 1u << 9, /* this command's reply is dropped */
     CLIENT_REPLY_SKIP_NEXT = 1u << 10,
@@ -35,12 +37,12 @@ enum {
     CLIENT_DIRTY_EXEC = 1u << 14, /* EXEC will fail: a queued command was refused */
     CLIENT_DIRTY_CAS = 1u << 15,  /* EXEC will give null: a watched key changed */
     CLIENT_TRACKING = 1u << 16,
-    CLIENT_PSEUDO = 1u << 17,     /* no connection */
+    CLIENT_PSEUDO = 1u << 17,        /* no connection */
     CLIENT_AUTHENTICATED = 1u << 18, /* or nothing to authenticate for */
     CLIENT_INTERNAL_READONLY = 1u << 19,
-    CLIENT_IN_BATCH = 1u << 20,   /* dispatch is running its commands */
+    CLIENT_IN_BATCH = 1u << 20,       /* dispatch is running its commands */
     CLIENT_UNDER_POSTPONE = 1u << 21, /* the call at hand was postponed, not answered */
-    CLIENT_DETACHED = 1u << 22,   /* its connection has another owner now */
+    CLIENT_DETACHED = 1u << 22,       /* its connection has another owner now */
 };
 
 /* No command of such a client is looked at. */
@@ -68,7 +70,7 @@ struct client {
      * called when the out buffer is empty and the socket takes bytes; see conn_want_drain. */
     void (*drain)(struct client *cl);
     void *drain_arg;
-    struct buf pseudo_out; /* where a pseudo client's replies go (scripts); dropped for CLIENT_MASTER */
+    struct buf pseudo_out; /* replies of a pseudo client (scripts); not for CLIENT_MASTER */
     int64_t soft_since_ms; /* since when the soft output limit is passed; 0: it is not */
     size_t multi_mem, argv_mem; /* reported by CLIENT LIST */
 };
@@ -88,7 +90,13 @@ void client_block(struct client *cl);
 void client_unblock(struct client *cl);
 struct buf *client_out(struct client *cl); /* where replies go */
 /* The kind for limits and KILL TYPE. */
-enum client_kind { CLIENT_KIND_NORMAL, CLIENT_KIND_REPLICA, CLIENT_KIND_PUBSUB, CLIENT_KIND_MASTER, CLIENT_KINDS };
+enum client_kind {
+    CLIENT_KIND_NORMAL,
+    CLIENT_KIND_REPLICA,
+    CLIENT_KIND_PUBSUB,
+    CLIENT_KIND_MASTER,
+    CLIENT_KINDS
+};
 enum client_kind client_kind(const struct client *cl);
 struct client *client_by_id(struct front *f, uint64_t id);
 const char *client_kind_name(enum client_kind kind);

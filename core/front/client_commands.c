@@ -1,5 +1,5 @@
-/* client_commands: the sub-commands of CLIENT that look at other clients or hold them up: LIST, KILL,
- * PAUSE, UNPAUSE, UNBLOCK. The rows stand in cmds_client.c. */
+/* client_commands: the sub-commands of CLIENT that look at other clients or hold them up: LIST,
+ * KILL, PAUSE, UNPAUSE, UNBLOCK. The rows stand in cmds_client.c. */
 #include "core/base/num.h"
 #include "core/front/acl.h"
 #include "core/front/call.h"

@@ -69,7 +69,8 @@ static void cmd_auth(struct call *c)
     if (log_in(c, name, c->argv[c->argc - 1])) reply_ok(c);
 }
 
-static const char bad_name[] = "Client names cannot contain spaces, newlines or special characters.";
+static const char bad_name[] =
+    "Client names cannot contain spaces, newlines or special characters.";
 
 static void set_name(struct client *cl, struct slice name) { str_set(&cl->name, name); }
 
@@ -293,33 +294,45 @@ static const char *const hello_history[] = {
     "connection's context.",
     NULL
 };
-static const char *const auth_history[] = { "6.0.0", "Added ACL style (username and password).", NULL };
+static const char *const auth_history[] = { "6.0.0", "Added ACL style (username and password).",
+                                            NULL };
 static const char *const pause_history[] = {
     "6.2.0", "`CLIENT PAUSE WRITE` mode added along with the `mode` option.", NULL
 };
 static const char *const list_history[] = {
-    "2.8.12", "Added unique client `id` field.",
-    "5.0.0", "Added optional `TYPE` filter.",
-    "6.0.0", "Added `user` field.",
-    "6.2.0", "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter.",
-    "7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields.",
-    "7.0.3", "Added `ssub` field.",
+    "2.8.12",
+    "Added unique client `id` field.",
+    "5.0.0",
+    "Added optional `TYPE` filter.",
+    "6.0.0",
+    "Added `user` field.",
+    "6.2.0",
+    "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter.",
+    "7.0.0",
+    "Added `resp`, `multi-mem`, `rbs` and `rbp` fields.",
+    "7.0.3",
+    "Added `ssub` field.",
     NULL
 };
 static const char *const kill_history[] = {
-    "2.8.12", "Added new filter format.",
-    "2.8.12", "`ID` option.",
-    "3.2.0", "Added `master` type in for `TYPE` option.",
-    "5.0.0", "Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility.",
-    "6.2.0", "`LADDR` option.",
+    "2.8.12",
+    "Added new filter format.",
+    "2.8.12",
+    "`ID` option.",
+    "3.2.0",
+    "Added `master` type in for `TYPE` option.",
+    "5.0.0",
+    "Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility.",
+    "6.2.0",
+    "`LADDR` option.",
     NULL
 };
 
 #define SUB (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_SENTINEL)
 #define SUB_ADMIN (SUB | CMD_ADMIN)
-#define GREET                                                                                   \
-    (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_ALLOW_BUSY | CMD_SENTINEL)
-
+#define GREET                                                                                      \
+    (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_ALLOW_BUSY |            \
+     CMD_SENTINEL)
 
 static const struct command subs_client[] = {
     { "CACHING", cmd_caching, .arity = 3, .flags = SUB, .acl = ACL_CONNECTION, .since = "6.0.0",
@@ -361,7 +374,8 @@ static const struct command subs_client[] = {
       .syntax = "enabled=(ON|OFF)" },
     { "NO-TOUCH", cmd_no_touch, .arity = 3, .flags = SUB, .acl = ACL_CONNECTION, .since = "7.2.0",
       .group = "connection", .complexity = "O(1)",
-      .summary = "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
+      .summary =
+          "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
       .syntax = "enabled=(ON|OFF)" },
     { "PAUSE", client_cmd_pause, .arity = -3, .flags = SUB_ADMIN, .acl = ACL_CONNECTION,
       .since = "2.9.50", .group = "connection", .complexity = "O(1)", .history = pause_history,

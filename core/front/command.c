@@ -144,8 +144,9 @@ static void fill(struct registry *r, struct command_entry *e, const struct comma
     e->arity = row->arity;
     e->flags = row->flags | (has_movable_keys(row) ? CMD_MOVABLE_KEYS : 0);
     e->categories = command_categories(row);
-    int n = parent ? snprintf(e->fullname, sizeof(e->fullname), "%s|%s", parent->fullname, row->name)
-                   : snprintf(e->fullname, sizeof(e->fullname), "%s", row->name);
+    int n = parent
+                ? snprintf(e->fullname, sizeof(e->fullname), "%s|%s", parent->fullname, row->name)
+                : snprintf(e->fullname, sizeof(e->fullname), "%s", row->name);
     must(n > 0 && (size_t)n < sizeof(e->fullname));
     for (char *p = e->fullname; *p; p++) *p = (char)low(*p);
     vec_push(&r->all, e);

@@ -1,8 +1,8 @@
 /* front/command: the row type of all commands, and the registry that finds rows by name.
  *
  * A family file ends with a table of rows; a personality registers its tables. Rows are constant;
- * what changes (call counters, renamed names, ids for ACL bits) stands in the registry, which belongs
- * to a `struct front`. Layer core/front. Tests: unit/front, e2e/rows. */
+ * what changes (call counters, renamed names, ids for ACL bits) stands in the registry, which
+ * belongs to a `struct front`. Layer core/front. Tests: unit/front, e2e/rows. */
 #ifndef CORE_FRONT_COMMAND_H
 #define CORE_FRONT_COMMAND_H
 
@@ -41,8 +41,8 @@ enum {
     CMD_TOUCHES_ARBITRARY_KEYS = 1u << 20,
 };
 
-/* ACL categories named by a row; @read @write @admin @dangerous @fast @slow @blocking @pubsub are also
- * computed from flags. */
+/* ACL categories named by a row; @read @write @admin @dangerous @fast @slow @blocking @pubsub are
+ * also computed from flags. */
 enum {
     ACL_KEYSPACE = 1u << 0, ACL_READ = 1u << 1, ACL_WRITE = 1u << 2, ACL_SET = 1u << 3,
     ACL_SORTEDSET = 1u << 4, ACL_LIST = 1u << 5, ACL_HASH = 1u << 6, ACL_STRING = 1u << 7,
@@ -67,7 +67,8 @@ enum keyspec_find { KEYS_RANGE, KEYS_NUMBERED };
 
 struct keyspec {
     enum keyspec_begin begin;
-    int first;        /* KEYS_AT: index in argv; KEYS_AFTER_WORD: where the search starts (negative: from the end) */
+    int first; /* KEYS_AT: index in argv; KEYS_AFTER_WORD: where the search starts (negative: from
+                  the end) */
     const char *word; /* KEYS_AFTER_WORD */
     enum keyspec_find find;
     int last;  /* KEYS_RANGE: relative to first; -1: to the end, -2: to the one before last */
@@ -78,8 +79,11 @@ struct keyspec {
     const char *notes; /* for COMMAND INFO; NULL: none */
 };
 #define KEYSPECS_MAX 4
-#define KEYS(first_, last_, step_, flags_) \
-    { .begin = KEYS_AT, .first = (first_), .find = KEYS_RANGE, .last = ((last_) < 0 ? (last_) : (last_) - (first_)), .step = (step_), .flags = (flags_) }
+#define KEYS(first_, last_, step_, flags_)                                                         \
+    {                                                                                              \
+        .begin = KEYS_AT, .first = (first_), .find = KEYS_RANGE,                                   \
+        .last = ((last_) < 0 ? (last_) : (last_) - (first_)), .step = (step_), .flags = (flags_)   \
+    }
 
 struct key_ref {
     int at; /* index in argv */
@@ -93,9 +97,9 @@ struct key_list {
 };
 
 struct command {
-    const char *name; /* as documented, upper case; a sub-command's own word ("GET" of CONFIG GET) */
+    const char *name; /* upper case; a sub-command's own word ("GET" of CONFIG GET) */
     void (*run)(struct call *c); /* NULL for a pure container */
-    int arity;                   /* counts the name (and the container's name); negative: at least */
+    int arity; /* counts the name (and the container's name); negative: at least */
     uint32_t flags;
     uint32_t acl;
     struct keyspec keys[KEYSPECS_MAX];
@@ -144,8 +148,10 @@ void registry_delete(struct registry *r);
 void registry_add(struct registry *r, const struct command *rows);
 /* By first word, case-insensitive. NULL: none. */
 struct command_entry *registry_find(const struct registry *r, struct slice name);
-/* By first word and, for containers, the second. A container with an unknown sub-command gives the container. */
-struct command_entry *registry_find_full(const struct registry *r, int argc, const struct slice *argv);
+/* By first word and, for containers, the second. A container with an unknown sub-command gives the
+ * container. */
+struct command_entry *registry_find_full(const struct registry *r, int argc,
+                                         const struct slice *argv);
 /* rename-command: "" removes. ERR texts are the caller's. */
 bool registry_rename(struct registry *r, struct slice from, struct slice to);
 /* In order of registration, top-level ones. */
@@ -158,7 +164,8 @@ struct command_entry *registry_find_name(const struct registry *r, struct slice 
 
 /* All keys of a call (not what is marked KEY_NOT_KEY or KEY_CHANNEL); false: the arguments do not
  * parse. Release with key_list_free. */
-bool command_keys(const struct command *row, int argc, const struct slice *argv, struct key_list *out);
+bool command_keys(const struct command *row, int argc, const struct slice *argv,
+                  struct key_list *out);
 void key_list_add(struct key_list *l, int at, uint32_t flags);
 void key_list_free(struct key_list *l);
 

@@ -3,11 +3,11 @@
  *     bytes ── parse up to BATCH_MAX whole requests ── prefetch their keys ── run them in order
  *                                                          each: gates ── call ── statistics
  *
- * A request that does not run (a gate refused it) has been answered; one that was postponed stays in
- * the buffer and is parsed again later. A batch stops where its client is blocked, paused or closed;
- * what is left stays in the buffer. The front owns one batch: requests are never run inside a
- * request, a client that is resumed there waits for the next safe point. The functions that others
- * call are declared in front.h. Layer core/front. Tests: unit/front. */
+ * A request that does not run (a gate refused it) has been answered; one that was postponed stays
+ * in the buffer and is parsed again later. A batch stops where its client is blocked, paused or
+ * closed; what is left stays in the buffer. The front owns one batch: requests are never run inside
+ * a request, a client that is resumed there waits for the next safe point. The functions that
+ * others call are declared in front.h. Layer core/front. Tests: unit/front. */
 #ifndef CORE_FRONT_DISPATCH_H
 #define CORE_FRONT_DISPATCH_H
 

@@ -13,9 +13,13 @@
 
 /* "" is not shown; in order of the bits of command.h. */
 static const char *const flag_names[] = {
-    "write", "readonly", "denyoom", "admin", "pubsub", "noscript", "blocking", "loading", "stale",
-    "skip_monitor", "skip_slowlog", "fast", "no_auth", "may_replicate", "", "no_multi", "allow_busy",
-    "no_mandatory_keys", "movablekeys", "no_async_loading", "touches_arbitrary_keys"
+    "write",        "readonly",         "denyoom",
+    "admin",        "pubsub",           "noscript",
+    "blocking",     "loading",          "stale",
+    "skip_monitor", "skip_slowlog",     "fast",
+    "no_auth",      "may_replicate",    "",
+    "no_multi",     "allow_busy",       "no_mandatory_keys",
+    "movablekeys",  "no_async_loading", "touches_arbitrary_keys"
 };
 static const char *const key_names[] = { "RO", "RW", "OW", "RM", "access", "update", "insert",
                                          "delete", "not_key", "incomplete", "variable_flags" };
@@ -68,7 +72,8 @@ struct legacy_range {
 
 static bool is_plain_range(const struct keyspec *k)
 {
-    return k->begin == KEYS_AT && k->find == KEYS_RANGE && !(k->flags & KEY_CHANNEL && !(k->flags & KEY_NOT_KEY));
+    return k->begin == KEYS_AT && k->find == KEYS_RANGE &&
+           !(k->flags & KEY_CHANNEL && !(k->flags & KEY_NOT_KEY));
 }
 
 /* What one triple can say: the first fixed range, with fixed ranges that follow it directly. */
@@ -292,7 +297,8 @@ static bool keys_of_argument(struct call *c, struct key_list *keys)
     }
     bool good = command_keys(e->row, argc, argv, keys);
     if (good && keys->n) return true;
-    if (!good || e->flags & CMD_MOVABLE_KEYS) reply_error(c, "Invalid arguments specified for command");
+    if (!good || e->flags & CMD_MOVABLE_KEYS)
+        reply_error(c, "Invalid arguments specified for command");
     else reply_error(c, "The command has no key arguments");
     key_list_free(keys);
     return false;
@@ -440,7 +446,8 @@ static void cmd_docs(struct call *c)
 {
     const struct registry *r = c->front->registry;
     size_t mark = reply_later(c), n = 0;
-    for (int i = 0; c->argc == 2 && i < registry_count(r); i++, n++) reply_docs(c, registry_at(r, i));
+    for (int i = 0; c->argc == 2 && i < registry_count(r); i++, n++)
+        reply_docs(c, registry_at(r, i));
     for (int i = 2; i < c->argc; i++) {
         const struct command_entry *e = registry_find_name(r, c->argv[i]);
         if (!e) continue;

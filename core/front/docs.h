@@ -1,4 +1,5 @@
-/* docs: what the rows say about commands: COMMAND and its sub-commands, and the reader of `.syntax`.
+/* docs: what the rows say about commands: COMMAND and its sub-commands, and the reader of
+ * `.syntax`.
  *
  * The syntax line describes the arguments behind the command's (and sub-command's) name:
  *
@@ -18,8 +19,8 @@
  * A group without a name is called after its members, joined by '_'. Key arguments take the row's
  * key specifications in turn (the last one goes on for the rest).
  *
- *     SET:  "key:key value:string condition=[NX|XX]@2.6.12 [GET@6.2.0] expiration=[EX seconds:integer|
- *            PX milliseconds:integer|KEEPTTL@6.0.0]"
+ *     SET:  "key:key value:string condition=[NX|XX]@2.6.12 [GET@6.2.0]
+ *            expiration=[EX seconds:integer|PX milliseconds:integer|KEEPTTL@6.0.0]"
  *
  * A tree owns its nodes and lends from the syntax line, which must stay. Pure but for the command
  * functions, which reply. Tests: unit/front (every row that is registered must parse). */

@@ -54,7 +54,10 @@ static struct slice read_name(struct reader *r)
     return name;
 }
 
-static void set_name(struct syntax_arg *a, struct slice name) { slice_cstr(name, a->name, sizeof(a->name)); }
+static void set_name(struct syntax_arg *a, struct slice name)
+{
+    slice_cstr(name, a->name, sizeof(a->name));
+}
 
 static void lower_name(struct syntax_arg *a, struct slice token)
 {
@@ -145,7 +148,8 @@ static void read_group(struct reader *r, struct syntax_arg *out)
     }
     r->depth--;
     r->p++;
-    if (optional && out->n == 1 && out->kind == SYNTAX_BLOCK) { /* brackets are no group of their own */
+    /* Brackets are no group of their own. */
+    if (optional && out->n == 1 && out->kind == SYNTAX_BLOCK) {
         struct syntax_arg only = out->item[0];
         mem_free(out->item);
         *out = only;

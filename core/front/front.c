@@ -29,7 +29,10 @@ static void soon(void *arg) { (void)arg; /* the hooks do the work; this only wak
 static void on_resume(void *arg) { front_resume(arg); }
 static void on_flush(void *arg) { front_flush(arg); }
 
-static void read_wall(struct front *f) { f->wall_minus_mono_us = clock_wall_us() - clock_mono_us(); }
+static void read_wall(struct front *f)
+{
+    f->wall_minus_mono_us = clock_wall_us() - clock_mono_us();
+}
 
 struct front *front_new(struct loop *l, const struct front_config *cfg, const char *mode,
                         const struct front_hooks *hooks, void *app)
@@ -101,15 +104,15 @@ void front_add_observation(struct front *f)
 /* ---- accepting ---- */
 
 static const char protected_text[] =
-    "-DENIED Redis is running in protected mode because protected mode is enabled and no password is "
-    "set for the default user. In this mode connections are only accepted from the loopback "
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
+    "is set for the default user. In this mode connections are only accepted from the loopback "
     "interface. If you want to connect from external computers to Redis you may adopt one of the "
     "following solutions: 1) Just disable protected mode sending the command 'CONFIG SET "
     "protected-mode no' from the loopback interface by connecting to Redis from the same host the "
     "server is running, however MAKE SURE Redis is not publicly accessible from internet if you do "
-    "so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the "
-    "protected mode by editing the Redis configuration file, and setting the protected mode option "
-    "to 'no', and then restarting the server. 3) If you started the server manually just for "
+    "so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable "
+    "the protected mode by editing the Redis configuration file, and setting the protected mode "
+    "option to 'no', and then restarting the server. 3) If you started the server manually just for "
     "testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication "
     "password for the default user. NOTE: You only need to do one of the above things in order for "
     "the server to start accepting connections from the outside.\r\n";
@@ -375,7 +378,8 @@ void front_cron(struct front *f, int64_t now_ms)
 {
     sample(f, now_ms);
     size_t n = f->clients_n / (size_t)(f->config->hz > 0 ? f->config->hz : 10);
-    if (n < CLIENTS_A_CRON_MIN) n = f->clients_n < CLIENTS_A_CRON_MIN ? f->clients_n : CLIENTS_A_CRON_MIN;
+    if (n < CLIENTS_A_CRON_MIN)
+        n = f->clients_n < CLIENTS_A_CRON_MIN ? f->clients_n : CLIENTS_A_CRON_MIN;
     for (size_t i = 0; i < n; i++) {
         if (f->cron_at == &f->clients) f->cron_at = f->clients.next;
         if (f->cron_at == &f->clients) return;

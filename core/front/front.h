@@ -45,13 +45,14 @@ struct front_hooks {
     const struct gate *gates; /* ended by a NULL name; run after the front's own */
     void (*open)(struct client *cl);  /* set cl->session */
     void (*close)(struct client *cl); /* release it */
-    /* Around each executed command (EXEC's inner ones too): begin makes the unit and sets c->unit and
-     * c->now_ms; end hands what it changed to the journal. */
+    /* Around each executed command (EXEC's inner ones too): begin makes the unit and sets c->unit
+     * and c->now_ms; end hands what it changed to the journal. */
     void (*begin)(struct call *c);
     void (*end)(struct call *c);
     /* The command is about to be looked at, a few ahead: bring its keys' memory near. */
     void (*prefetch)(struct front *f, const struct slice *keys, const int *dbs, int n);
-    /* CLIENT UNBLOCK and REPLICAOF: end this client's block, with TIMEOUT or ERROR semantics; false: it was not blocked so. */
+    /* CLIENT UNBLOCK and REPLICAOF: end this client's block, with TIMEOUT or ERROR semantics;
+     * false: it was not blocked so. */
     bool (*unblock)(struct client *cl, bool with_error);
     void (*reset)(struct client *cl); /* RESET: drop MULTI, WATCH, tracking */
     /* CLIENT LIST letters and figures of the personality: db, multi, watch, flags. */
@@ -143,7 +144,8 @@ void front_flush(struct front *f);
 void front_resume(struct front *f);
 /* Takes a connected descriptor as a new client; NULL: refused (maxclients, protected mode). */
 struct client *front_accept(struct front *f, int fd);
-/* Applies requirepass, `user` lines and aclfile of the configuration; at start, and requirepass live. */
+/* Applies requirepass, `user` lines and aclfile of the configuration; at start, and requirepass
+ * live. */
 enum err front_load_users(struct front *f, struct errmsg *msg);
 enum err front_set_requirepass(struct front *f, struct errmsg *msg);
 /* Pause and end of pause; until_ms is monotonic. */
@@ -167,8 +169,8 @@ void dispatch_client(struct client *cl);
 void dispatch_one(struct client *cl, int argc, const struct slice *argv, struct slice raw);
 /* Only the command's run function with statistics and hooks.begin/end: for EXEC's queued calls. */
 void dispatch_call(struct call *c);
-/* Whether a call may be made by its client as far as ACL says, with the reply if not: EXEC asks again
- * for each queued command, since rules may have changed. */
+/* Whether a call may be made by its client as far as ACL says, with the reply if not: EXEC asks
+ * again for each queued command, since rules may have changed. */
 bool dispatch_acl(struct call *c);
 
 /* ---- pub/sub (front/pubsub.h has the rest) ---- */

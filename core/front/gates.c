@@ -46,11 +46,12 @@ static void refuse_web_request(struct call *c)
     if (f->attack_logged_ms == 0 || now - f->attack_logged_ms > 60000) {
         char ip[CONN_ADDR_MAX] = "?";
         if (c->client->conn) text_copy(ip, sizeof(ip), conn_peer_addr(c->client->conn));
-        log_warning("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or "
-                    "Host: commands to Redis. This is likely due to an attacker attempting to use "
-                    "Cross Protocol Scripting to compromise your Redis instance. Connection from %s "
-                    "aborted.",
-                    ip);
+        log_warning(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or "
+            "Host: commands to Redis. This is likely due to an attacker attempting to use "
+            "Cross Protocol Scripting to compromise your Redis instance. Connection from %s "
+            "aborted.",
+            ip);
         f->attack_logged_ms = now;
     }
     client_close_soon(c->client);

@@ -223,9 +223,11 @@ static void describe_event(const struct event *e, int64_t now_s, struct buf *out
         n++;
     }
     const struct sample *last = newest((struct event *)e);
-    buf_fmt(out, "%s: %d latency spikes (average %lldms), worst all time event %lldms, last %llds ago.\n",
-            e->name, n, (long long)(n ? sum / n : 0), (long long)e->max_ms,
-            (long long)(now_s - last->at_s));
+    buf_fmt(
+        out,
+        "%s: %d latency spikes (average %lldms), worst all time event %lldms, last %llds ago.\n",
+        e->name, n, (long long)(n ? sum / n : 0), (long long)e->max_ms,
+        (long long)(now_s - last->at_s));
 }
 
 static void cmd_doctor(struct call *c)
@@ -281,7 +283,8 @@ static void cmd_histogram(struct call *c)
 {
     const struct registry *r = c->front->registry;
     size_t mark = reply_later(c), n = 0;
-    for (int i = 0; c->argc == 2 && i < registry_count(r); i++) n += reply_tree(c, registry_at(r, i));
+    for (int i = 0; c->argc == 2 && i < registry_count(r); i++)
+        n += reply_tree(c, registry_at(r, i));
     for (int i = 2; i < c->argc; i++) {
         const struct command_entry *e = registry_find_name(r, c->argv[i]);
         if (e) n += reply_tree(c, e);

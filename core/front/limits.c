@@ -75,8 +75,9 @@ bool limits_check_query(struct client *cl)
     struct buf line = { 0 }, sample = { 0 };
     client_describe(cl, &line);
     monitor_quote(&sample, slice_of(in.p, 64));
-    log_warning("Closing client that reached max query buffer length: %.*s (qbuf initial bytes: %.*s)",
-                (int)buf_size(&line), buf_head(&line), (int)buf_size(&sample), buf_head(&sample));
+    log_warning(
+        "Closing client that reached max query buffer length: %.*s (qbuf initial bytes: %.*s)",
+        (int)buf_size(&line), buf_head(&line), (int)buf_size(&sample), buf_head(&sample));
     buf_free(&line);
     buf_free(&sample);
     cl->front->stats.query_limit_kills++;
@@ -88,7 +89,8 @@ bool limits_check_idle(struct client *cl, int64_t now_ms)
 {
     int seconds = cl->front->config->timeout;
     if (seconds <= 0 || pubsub_active(cl)) return false;
-    if (cl->flags & (CLIENT_REPLICA | CLIENT_MASTER | CLIENT_BLOCKED | CLIENT_CLOSING)) return false;
+    if (cl->flags & (CLIENT_REPLICA | CLIENT_MASTER | CLIENT_BLOCKED | CLIENT_CLOSING))
+        return false;
     if (now_ms - cl->active_ms <= (int64_t)seconds * 1000) return false;
     log_verbose("Closing idle client");
     client_close_soon(cl);

@@ -50,7 +50,8 @@ static bool topic_is(const void *entry, const void *key)
     return slice_eq(str_slice(((const struct topic *)entry)->name), *(const struct slice *)key);
 }
 
-static uint64_t pair_hash(const struct hash_key *key, const struct client *cl, const struct topic *t)
+static uint64_t pair_hash(const struct hash_key *key, const struct client *cl,
+                          const struct topic *t)
 {
     struct sub_key k = { cl, t };
     return hash_bytes(&k, sizeof(k), key);
@@ -214,8 +215,9 @@ bool pubsub_any(const struct client *cl,
                 bool (*hit)(void *arg, struct slice name, enum pubsub_kind k), void *arg)
 {
     for (int k = 0; cl->pubsub && k < PUBSUB_KINDS; k++) {
-        ilist_each(&cl->pubsub->subs[k], it, next)
-            if (hit(arg, str_slice(ilist_of(it, struct sub, of_client)->topic->name), k)) return true;
+        ilist_each(&cl->pubsub->subs[k], it,
+                   next) if (hit(arg, str_slice(ilist_of(it, struct sub, of_client)->topic->name),
+                                 k)) return true;
     }
     return false;
 }
@@ -277,7 +279,8 @@ int pubsub_publish(struct front *f, struct slice channel, struct slice message)
         const struct topic *pat = ilist_of(it, struct topic, node);
         struct slice pattern = str_slice(pat->name);
         if (glob_match(pattern, channel, false))
-            got += deliver(pat, (struct slice[]){ SLICE("pmessage"), pattern, channel, message }, 4);
+            got +=
+                deliver(pat, (struct slice[]){ SLICE("pmessage"), pattern, channel, message }, 4);
     }
     return got;
 }

@@ -38,7 +38,8 @@ size_t pubsub_subscribers(const struct front *f, enum pubsub_kind kind, struct s
 void pubsub_each(const struct front *f, enum pubsub_kind kind,
                  void (*fn)(void *arg, struct slice name), void *arg);
 /* ACL changes: true when the client listens to something for which `hit` is true. */
-bool pubsub_any(const struct client *cl, bool (*hit)(void *arg, struct slice name, enum pubsub_kind k), void *arg);
+bool pubsub_any(const struct client *cl,
+                bool (*hit)(void *arg, struct slice name, enum pubsub_kind k), void *arg);
 size_t pubsub_mem(const struct front *f);
 
 /* pubsub_commands.c. SUBSCRIBE, UNSUBSCRIBE, PSUBSCRIBE, PUNSUBSCRIBE: both personalities. */

@@ -1,5 +1,6 @@
-/* pubsub_commands: SUBSCRIBE and its family, PUBSUB. A subscription is confirmed once a channel, with
- * how many the client listens to by then: channels and patterns together, shard channels alone. */
+/* pubsub_commands: SUBSCRIBE and its family, PUBSUB. A subscription is confirmed once a channel,
+ * with how many the client listens to by then: channels and patterns together, shard channels
+ * alone. */
 #include "core/base/glob.h"
 #include "core/front/call.h"
 #include "core/front/pubsub.h"
@@ -109,7 +110,10 @@ static void cmd_channels(struct call *c) { list_topics(c, PUBSUB_CHANNEL); }
 static void cmd_shardchannels(struct call *c) { list_topics(c, PUBSUB_SHARD); }
 static void cmd_numsub(struct call *c) { count_topics(c, PUBSUB_CHANNEL); }
 static void cmd_shardnumsub(struct call *c) { count_topics(c, PUBSUB_SHARD); }
-static void cmd_numpat(struct call *c) { reply_int(c, (int64_t)pubsub_count(c->front, PUBSUB_PATTERN)); }
+static void cmd_numpat(struct call *c)
+{
+    reply_int(c, (int64_t)pubsub_count(c->front, PUBSUB_PATTERN));
+}
 
 static void cmd_help(struct call *c)
 {

@@ -140,8 +140,14 @@ static void put_header(struct call *c, size_t mark, void (*header)(struct call *
     memcpy(at, text, h);
 }
 
-void reply_later_array(struct call *c, size_t mark, size_t n) { put_header(c, mark, reply_array, n); }
-void reply_later_map(struct call *c, size_t mark, size_t pairs) { put_header(c, mark, reply_map, pairs); }
+void reply_later_array(struct call *c, size_t mark, size_t n)
+{
+    put_header(c, mark, reply_array, n);
+}
+void reply_later_map(struct call *c, size_t mark, size_t pairs)
+{
+    put_header(c, mark, reply_map, pairs);
+}
 void reply_later_set(struct call *c, size_t mark, size_t n) { put_header(c, mark, reply_set, n); }
 
 /* ---- errors ---- */
@@ -224,7 +230,8 @@ void reply_help(struct call *c, const char *const *lines)
     size_t n = 0;
     while (lines[n]) n++;
     reply_array(c, n + 3);
-    snprintf(first, sizeof(first), "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
+    snprintf(first, sizeof(first),
+             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
     reply_status(c, first);
     for (size_t i = 0; i < n; i++) reply_status(c, lines[i]);
     reply_status(c, "HELP");

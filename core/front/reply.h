@@ -30,7 +30,8 @@ void reply_ldouble(struct call *c, long double v); /* as a bulk, INCRBYFLOAT's f
 void reply_bool(struct call *c, bool v);
 void reply_bignum(struct call *c, struct slice digits);
 void reply_verbatim(struct call *c, const char *ext3, struct slice s);
-/* For a number of items known only afterwards: mark, then set (array, map or set header is put in). */
+/* For a number of items known only afterwards: mark, then set (array, map or set header is put in).
+ */
 size_t reply_later(struct call *c);
 void reply_later_array(struct call *c, size_t mark, size_t n);
 void reply_later_map(struct call *c, size_t mark, size_t pairs);
@@ -50,14 +51,18 @@ void reply_not_float(struct call *c);
 void reply_no_key(struct call *c);      /* no such key */
 void reply_arity(struct call *c);       /* wrong number of arguments for 'x' command */
 void reply_unknown_sub(struct call *c); /* unknown subcommand 'x'. Try CMD HELP. */
-void reply_sub_arity(struct call *c); /* unknown subcommand or wrong number of arguments for 'x'. Try CMD HELP. */
-void reply_help(struct call *c, const char *const *lines); /* NULL-ended; adds first and HELP lines as Redis */
+void reply_sub_arity(
+    struct call *c); /* unknown subcommand or wrong number of arguments for 'x'. Try CMD HELP. */
+void reply_help(struct call *c,
+                const char *const *lines); /* NULL-ended; adds first and HELP lines as Redis */
 
 /* Argument readers that reply on failure and return false. */
 bool arg_int(struct call *c, int at, int64_t *out);
-bool arg_int_range(struct call *c, int at, int64_t min, int64_t max, int64_t *out, const char *error);
+bool arg_int_range(struct call *c, int at, int64_t min, int64_t max, int64_t *out,
+                   const char *error);
 bool arg_double(struct call *c, int at, double *out);
-bool arg_is(const struct call *c, int at, const char *word); /* case-insensitive; false beyond the end */
+bool arg_is(const struct call *c, int at,
+            const char *word); /* case-insensitive; false beyond the end */
 
 /* To another client than the caller: the same writers on a client. A reply is dropped under CLIENT
  * REPLY OFF, a push (pub/sub, tracking) is not. */

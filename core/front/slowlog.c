@@ -134,7 +134,8 @@ static void cmd_help(struct call *c)
 
 #define ASK (CMD_ADMIN | CMD_LOADING | CMD_STALE)
 
-static const char *const get_hints[] = { "request_policy:all_nodes", "nondeterministic_output", NULL };
+static const char *const get_hints[] = { "request_policy:all_nodes", "nondeterministic_output",
+                                         NULL };
 static const char *const len_hints[] = { "request_policy:all_nodes", "response_policy:agg_sum",
                                          "nondeterministic_output", NULL };
 static const char *const reset_hints[] = { "request_policy:all_nodes",

@@ -1,7 +1,7 @@
 /* slowlog: the calls that took longer than slowlog-log-slower-than, newest first.
  *
- * Owns its entries; keeps at most slowlog-max-len of them, each with at most SLOWLOG_ARGS arguments of
- * SLOWLOG_ARG_BYTES bytes. Layer core/front. Tests: unit/front. */
+ * Owns its entries; keeps at most slowlog-max-len of them, each with at most SLOWLOG_ARGS arguments
+ * of SLOWLOG_ARG_BYTES bytes. Layer core/front. Tests: unit/front. */
 #ifndef CORE_FRONT_SLOWLOG_H
 #define CORE_FRONT_SLOWLOG_H
 

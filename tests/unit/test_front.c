@@ -188,9 +188,11 @@ START_TEST(ping_and_pipelines)
     int a = dial(n);
     SAYS(a, "PING", "+PONG|");
     SAYS(a, "ping hello", "$5|hello|");
-    SAYS(a, "\r\n\r\nEcHo x\r\nPING a b", "$1|x|-ERR wrong number of arguments for 'ping' command|");
-    ck_assert_str_eq(say(n, a, "*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n*1\r\n$4\r\nPI"),
-                     "+PONG|$2|hi|");
+    SAYS(a, "\r\n\r\nEcHo x\r\nPING a b",
+         "$1|x|-ERR wrong number of arguments for 'ping' command|");
+    ck_assert_str_eq(
+        say(n, a, "*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n*1\r\n$4\r\nPI"),
+        "+PONG|$2|hi|");
     SAYS(a, "NG", "+PONG|");
     char many[200 * 6 + 1];
     for (int i = 0; i < 200; i++) memcpy(many + i * 6, "PING\r\n", 7);
@@ -339,7 +341,8 @@ START_TEST(publish_and_listen)
 {
     struct node *n = start();
     int a = dial(n), b = dial(n), c = dial(n);
-    SAYS(a, "SUBSCRIBE x y x", "*3|$9|subscribe|$1|x|:1|*3|$9|subscribe|$1|y|:2|*3|$9|subscribe|$1|x|:2|");
+    SAYS(a, "SUBSCRIBE x y x",
+         "*3|$9|subscribe|$1|x|:1|*3|$9|subscribe|$1|y|:2|*3|$9|subscribe|$1|x|:2|");
     BEGINS(b, "HELLO 3", "%7|");
     SAYS(b, "PSUBSCRIBE ?", ">3|$10|psubscribe|$1|?|:1|");
     SAYS(c, "PUBLISH x hi", ":2|");
@@ -374,29 +377,38 @@ START_TEST(users_and_rules)
     int a = dial(n), b = dial(n);
     SAYS(a, "ACL LIST", "*1|$34|user default on nopass ~* &* +@all|");
     SAYS(a, "ACL SETUSER y on >pw +get ~a* +subscribe &b*", "+OK|");
-    SAYS(b, "AUTH y pw\r\nACL WHOAMI", "+OK|-NOPERM this user has no permissions to run the 'acl|whoami' command|");
+    SAYS(b, "AUTH y pw\r\nACL WHOAMI",
+         "+OK|-NOPERM this user has no permissions to run the 'acl|whoami' command|");
     SAYS(b, "SET a b", "-NOPERM this user has no permissions to run the 'set' command|");
-    SAYS(b, "GET b", "-NOPERM this user has no permissions to access one of the keys used as arguments|");
-    SAYS(b, "SUBSCRIBE c", "-NOPERM this user has no permissions to access one of the channels used as arguments|");
+    SAYS(b, "GET b",
+         "-NOPERM this user has no permissions to access one of the keys used as arguments|");
+    SAYS(b, "SUBSCRIBE c",
+         "-NOPERM this user has no permissions to access one of the channels used as arguments|");
     SAYS(b, "GET a", "+OK|");
     SAYS(a, "ACL SETUSER y foo", "-ERR Error in ACL SETUSER modifier 'foo': Syntax error|");
-    SAYS(a, "ACL SETUSER y +foo", "-ERR Error in ACL SETUSER modifier '+foo': Unknown command or category name in ACL|");
+    SAYS(a, "ACL SETUSER y +foo",
+         "-ERR Error in ACL SETUSER modifier '+foo': Unknown command or category name in ACL|");
     SAYS(a, "ACL SETUSER y (~a", "-ERR Unmatched parenthesis in acl selector starting at '(~a'.|");
     SAYS(a, "ACL SETUSER z (~a +get) +set on nopass -@all +@read -get +get|x +client -client|id",
          "+OK|");
     SAYS(a, "ACL GETUSER z",
-         "*12|$5|flags|*2|$2|on|$6|nopass|$9|passwords|*0|$8|commands|$43|-@all +@read -get +get|x +client -client|id|$4|"
-         "keys|$0||$8|channels|$0||$9|selectors|*1|*6|$8|commands|$10|-@all +get|$4|keys|$2|~a|$8|channels|$0||");
+         "*12|$5|flags|*2|$2|on|$6|nopass|$9|passwords|*0|$8|commands|$43|-@all +@read -get +get|x "
+         "+client -client|id|$4|"
+         "keys|$0||$8|channels|$0||$9|selectors|*1|*6|$8|commands|$10|-@all "
+         "+get|$4|keys|$2|~a|$8|channels|$0||");
     SAYS(a, "ACL DRYRUN z get a", "+OK|");
     SAYS(a, "ACL DRYRUN z get b", "$50|This user has no permissions to access the 'b' key|");
     SAYS(a, "ACL DRYRUN z client|id", "-ERR Command 'client|id' not found|");
-    SAYS(a, "ACL DRYRUN z client id", "$59|This user has no permissions to run the 'client|id' command|");
+    SAYS(a, "ACL DRYRUN z client id",
+         "$59|This user has no permissions to run the 'client|id' command|");
     SAYS(a, "ACL DRYRUN z client info", "+OK|");
-    BEGINS(a, "ACL LOG 1", "*1|*20|$5|count|:1|$6|reason|$7|channel|$7|context|$8|toplevel|$6|object|$1|c|");
+    BEGINS(a, "ACL LOG 1",
+           "*1|*20|$5|count|:1|$6|reason|$7|channel|$7|context|$8|toplevel|$6|object|$1|c|");
     SAYS(a, "ACL DELUSER y z nope", ":2|");
     ck_assert_str_eq(hear(n, b), "<closed>");
     SAYS(a, "ACL DELUSER default", "-ERR The 'default' user cannot be removed|");
-    SAYS(a, "ACL SETUSER default -ping\r\nPING\r\nECHO x", "+OK|-NOPERM this user has no permissions to run the 'ping' command|$1|x|");
+    SAYS(a, "ACL SETUSER default -ping\r\nPING\r\nECHO x",
+         "+OK|-NOPERM this user has no permissions to run the 'ping' command|$1|x|");
     stop(n);
     close(a), close(b);
 }
@@ -420,7 +432,8 @@ START_TEST(rules_print_and_read_back)
             buf_free(&line);
             continue;
         }
-        ck_assert_msg(acl_load_line(n->front->acl, buf_slice(&line), &msg) == ERR_NONE, "%s", msg.text);
+        ck_assert_msg(acl_load_line(n->front->acl, buf_slice(&line), &msg) == ERR_NONE, "%s",
+                      msg.text);
         char name[8];
         snprintf(name, sizeof(name), "u%zu", i);
         acl_print_user(acl_find(n->front->acl, slice_z(name)), &first);
@@ -472,7 +485,8 @@ START_TEST(observation)
     int a = dial(n), m = dial(n);
     n->cfg.slowlog_log_slower_than = 0;
     SAYS(m, "MONITOR", "+OK|");
-    SAYS(a, "GET \"a\\x01\"\r\nAUTH u p", "+OK|-WRONGPASS invalid username-password pair or user is disabled.|");
+    SAYS(a, "GET \"a\\x01\"\r\nAUTH u p",
+         "+OK|-WRONGPASS invalid username-password pair or user is disabled.|");
     const char *seen = hear(n, m);
     ck_assert_msg(strstr(seen, "] \"GET\" \"a\\x01\"|+") != NULL, "%s", seen);
     ck_assert_msg(strstr(seen, "\"AUTH\" \"(redacted)\" \"(redacted)\"|") != NULL, "%s", seen);
