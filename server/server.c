@@ -257,7 +257,6 @@ int server_main(struct front_start *start)
     struct conf conf;
     struct front_config_hooks hooks = { 0 };
     struct server s = { .start = start, .conf = &conf, .config = &cfg, .front_config = &cfg.front };
-    mem_thread_start();
     server_hooks(&hooks, &s);
     server_config_init(&cfg, &conf, &s, &hooks);
     if (!start_load(start, &conf, NULL) || !start_process(start, &cfg.front, &conf)) return 1;

@@ -99,7 +99,7 @@ static void list_topics(struct call *c, enum pubsub_kind kind)
 
 static void count_topics(struct call *c, enum pubsub_kind kind)
 {
-    reply_map(c, (size_t)(c->argc - 2));
+    reply_array(c, 2 * (size_t)(c->argc - 2)); /* no map, even in RESP3: as in Redis */
     for (int i = 2; i < c->argc; i++) {
         reply_bulk(c, c->argv[i]);
         reply_int(c, (int64_t)pubsub_subscribers(c->front, kind, c->argv[i]));

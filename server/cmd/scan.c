@@ -44,6 +44,16 @@ static void collect(void *app, struct slice key)
     o->n++;
 }
 
+/* A negative number wraps, as strtoul does. */
+static bool cursor_arg(struct slice text, uint64_t *cursor)
+{
+    int64_t wrapped;
+    if (num_to_u64(text, cursor)) return true;
+    if (!num_to_i64(text, &wrapped)) return false;
+    *cursor = (uint64_t)wrapped;
+    return true;
+}
+
 /* The next cursor stands before the keys but is known only after them: the keys are collected
  * aside. */
 static void cmd_scan(struct call *c)
@@ -52,7 +62,7 @@ static void cmd_scan(struct call *c)
     struct scan_out out = { 0 };
     uint64_t cursor;
     char digits[NUM_I64_MAX];
-    if (!num_to_u64(c->argv[1], &cursor)) {
+    if (!cursor_arg(c->argv[1], &cursor)) {
         reply_error(c, "-ERR invalid cursor");
         return;
     }
