@@ -259,7 +259,10 @@ int server_main(struct front_start *start)
     struct server s = { .start = start, .conf = &conf, .config = &cfg, .front_config = &cfg.front };
     server_hooks(&hooks, &s);
     server_config_init(&cfg, &conf, &s, &hooks);
-    if (!start_load(start, &conf, NULL) || !start_process(start, &cfg.front, &conf)) return 1;
+    if (!start_load(start, &conf, NULL) || !start_process(start, &cfg.front, &conf)) {
+        conf_free(&conf);
+        return 1;
+    }
     s.debug_active_expire = true;
     s.started_wall_ms = clock_wall_ms();
     s.loop = loop_new();
