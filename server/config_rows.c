@@ -109,6 +109,7 @@ static enum err check_shutdown(const void *value, struct errmsg *m)
 #define MEMORY .apply = server_apply_memory
 /* What a later version brings, named once so that it is taken away in one place. */
 #define AOF NO_EFFECT("append-only files are not written yet: snapshots are what persists")
+#define EVICTION NO_EFFECT("no key is evicted yet: a full memory refuses writes")
 #define TYPES NO_EFFECT("the type is not served yet")
 #define CLUSTER NO_EFFECT("cluster mode is not supported")
 #define DEFRAG NO_EFFECT("there is no active defragmentation")
@@ -128,7 +129,7 @@ const struct conf_row server_config_rows[] = {
     BOOL("rdb-del-sync-files", rdb_del_sync_files, false, REPL,
          .what = "remove snapshot files used only for replication"),
     BOOL("rdb-save-incremental-fsync", rdb_save_incremental_fsync, true,
-         NO_EFFECT("a snapshot is synced once, before it gets its name")),
+         .what = "sync a snapshot in parts while it is written"),
     BOOL("stop-writes-on-bgsave-error", stop_writes_on_bgsave_error, true,
          .what = "refuse writes while snapshots fail"),
     ENUM("sanitize-dump-payload", sanitize_dump_payload, SANITIZE_NO, sanitizes,
@@ -221,28 +222,26 @@ const struct conf_row server_config_rows[] = {
     /* memory */
     SIZE("maxmemory", maxmemory, 0, 0, 0, MEMORY, .what = "limit of the data's memory; 0: none"),
     ENUM("maxmemory-policy", maxmemory_policy, POLICY_NOEVICTION, policies, MEMORY,
-         .what = "which keys go when memory is full"),
-    INT("maxmemory-samples", maxmemory_samples, 5, 1, INT_MAX, MEMORY,
-        .what = "keys looked at for one that goes"),
+         EVICTION),
+    INT("maxmemory-samples", maxmemory_samples, 5, 1, INT_MAX, MEMORY, EVICTION),
     INT("maxmemory-eviction-tenacity", maxmemory_eviction_tenacity, 10, 0, 100, MEMORY,
-        .what = "how long a round of eviction may take"),
+        EVICTION),
     INT("lfu-log-factor", lfu_log_factor, 10, 0, INT_MAX, MEMORY,
         .what = "how slowly the counter of accesses grows"),
     INT("lfu-decay-time", lfu_decay_time, 1, 0, INT_MAX, MEMORY,
         .what = "minutes in which the counter of accesses falls by one"),
-    BOOL("lazyfree-lazy-eviction", lazyfree_lazy_eviction, false,
-         .what = "free evicted values beside the work"),
+    BOOL("lazyfree-lazy-eviction", lazyfree_lazy_eviction, false, EVICTION),
     BOOL("lazyfree-lazy-expire", lazyfree_lazy_expire, false,
          .what = "free expired values beside the work"),
     BOOL("lazyfree-lazy-server-del", lazyfree_lazy_server_del, false,
-         .what = "free overwritten values beside the work"),
+         NO_EFFECT("overwritten values are small until lists and the like are served")),
     BOOL("lazyfree-lazy-user-del", lazyfree_lazy_user_del, false, .what = "DEL works as UNLINK"),
     BOOL("lazyfree-lazy-user-flush", lazyfree_lazy_user_flush, false,
          .what = "FLUSHDB and FLUSHALL work as with ASYNC"),
     INT("active-expire-effort", active_expire_effort, 1, 1, 10,
         .what = "how much time goes into finding expired keys"),
     BOOL("activerehashing", activerehashing, true,
-         NO_EFFECT("tables are always resized step by step")),
+         .what = "go on with the resizing of tables between requests"),
     BOOL("activedefrag", activedefrag, false,
          REFUSED("Active defragmentation cannot be enabled: it requires a Redis server compiled "
                  "with a modified Jemalloc like the one shipped by default with the Redis source "

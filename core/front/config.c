@@ -238,9 +238,9 @@ const struct conf_row front_config_rows[] = {
          .apply = apply_limits, .what = "longest argument"),
     { .name = "maxmemory-clients", .kind = CONF_PERCENT_OR_SIZE, AT(maxmemory_clients), .min = -100,
       .apply = apply_limits,
-      .what = "memory of all clients' buffers; above it clients are closed" },
+      NO_EFFECT("clients are closed one by one for their own limits, not for the sum") },
     SIZE("tracking-table-max-keys", tracking_table_max_keys, 1000000, 0, INT64_MAX,
-         .what = "keys remembered for client-side caches"),
+         NO_EFFECT("client-side caching is not served yet")),
 
     /* observation */
     LONG("slowlog-log-slower-than", slowlog_log_slower_than, 10000, -1, INT64_MAX,
