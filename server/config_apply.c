@@ -12,6 +12,7 @@
 #include "server/dataset.h"
 #include "server/host.h"
 #include "server/memory.h"
+#include "server/notify.h"
 #include "server/server.h"
 
 /* ---- the data server's rows ---- */
@@ -67,8 +68,8 @@ enum err server_apply_types(void *server, struct errmsg *m)
 
 enum err server_apply_notify(void *server, struct errmsg *m)
 {
-    (void)server;
     (void)m;
+    notify_configured(((struct server *)server)->notify);
     return ERR_NONE;
 }
 

@@ -77,6 +77,7 @@ void dataset_exchange(struct server *s, struct keyspace *fresh)
     struct keyspace *old = s->ks;
     fresh->stats = old->stats;
     watches_moved(s->watches, old, fresh);
+    notify_moved(s->notify, old, fresh);
     s->ks = fresh;
     if (snapshot_running(s->snapshot)) ks_hold(fresh, true);
     dataset_discard(s, old);

@@ -14,6 +14,14 @@
 /* The slow half: somebody may listen. Use notify_event. */
 void notify_publish(struct server *s, unsigned cls, const char *event, int db, struct slice key);
 
+/* "new" events come from the keyspace's gate, which hears of us only while somebody wants them. */
+struct notify *notify_new(struct server *s);
+void notify_delete(struct notify *n);
+/* The directive has its first value, or another one. */
+void notify_configured(struct notify *n);
+/* The server's keyspace is another one now. */
+void notify_moved(struct notify *n, struct keyspace *from, struct keyspace *to);
+
 static inline void notify_event(struct server *s, unsigned cls, const char *event, int db,
                                 struct slice key)
 {

@@ -22,6 +22,7 @@
 #include "server/host.h"
 #include "server/info.h"
 #include "server/journal.h"
+#include "server/notify.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/session.h"
@@ -141,6 +142,8 @@ static void build(struct server *s)
     s->ks = dataset_keyspace(s);
     s->journal = journal_new(s);
     s->watches = watches_new(s);
+    s->notify = notify_new(s);
+    notify_configured(s->notify);
     s->snapshot = snapshot_new(s);
     s->loader = loader_new(s);
     s->shutdown = shutdown_new(s);
@@ -165,6 +168,7 @@ static void unbuild(struct server *s)
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
     watches_delete(s->watches);
+    notify_delete(s->notify);
     journal_delete(s->journal);
     dataset_discard(s, s->ks);
     resolver_delete(s->resolver);

@@ -23,6 +23,7 @@ struct snapshot;   /* persist/snapshot: save points, forked saves */
 struct loader;     /* persist/load: a load in slices */
 struct cron;
 struct host;       /* our side of replication/host */
+struct notify;
 struct watches;    /* txn: who watches which key */
 struct shutdown;
 struct info_samples;
@@ -41,6 +42,7 @@ struct server {
     struct snapshot *snapshot;
     struct loader *loader;
     struct watches *watches;
+    struct notify *notify;             /* keyspace events */
     struct host *host;
     struct shutdown *shutdown;
     struct cron *cron;
