@@ -63,7 +63,8 @@ static void monitor(struct sn_core *core, const struct sn_event *ev)
     int64_t port, quorum;
     struct sn_addr addr;
     if (!num_to_i64(ev->argv[3], &quorum) || !num_to_i64(ev->argv[2], &port)) {
-        error(core, ev, "ERR Invalid %s", num_to_i64(ev->argv[3], &quorum) ? "port number" : "quorum");
+        error(core, ev, "ERR Invalid %s",
+              num_to_i64(ev->argv[3], &quorum) ? "port number" : "quorum");
         return;
     }
     enum err e = sn_addr_set(&addr, ev->argv[1], port, core->saved.resolve_hostnames);
@@ -202,7 +203,8 @@ static void reconnect_peers(struct sn_core *core)
 }
 
 /* Checks (set == false) or sets one global option. */
-static bool global(struct sn_core *core, struct slice name, struct slice v, bool change, bool *known)
+static bool global(struct sn_core *core, struct slice name, struct slice v, bool change,
+                   bool *known)
 {
     struct sn_saved *s = &core->saved;
     int64_t port;
@@ -277,8 +279,10 @@ static void simulate(struct sn_core *core, const struct sn_event *ev)
 {
     unsigned flags = 0;
     for (int i = 0; i < ev->argc; i++) {
-        if (slice_ieqz(ev->argv[i], "crash-after-election")) flags |= SN_CRASH_AFTER_ELECTION;
-        else if (slice_ieqz(ev->argv[i], "crash-after-promotion")) flags |= SN_CRASH_AFTER_PROMOTION;
+        if (slice_ieqz(ev->argv[i], "crash-after-election"))
+            flags |= SN_CRASH_AFTER_ELECTION;
+        else if (slice_ieqz(ev->argv[i], "crash-after-promotion"))
+            flags |= SN_CRASH_AFTER_PROMOTION;
         else {
             error(core, ev, "ERR Unknown failure simulation specified");
             return;

@@ -133,8 +133,8 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
         return;
     }
     static void (*const takers[SN_TAGS])(struct sn_instance *, const struct sn_value *) = {
-        [SN_TAG_INFO] = take_info,   [SN_TAG_ROLE] = sn_role_take, [SN_TAG_HELLO] = take_hello_reply,
-        [SN_TAG_AUTH] = take_auth,   [SN_TAG_EXEC] = take_exec,
+        [SN_TAG_INFO] = take_info, [SN_TAG_ROLE] = sn_role_take, [SN_TAG_HELLO] = take_hello_reply,
+        [SN_TAG_AUTH] = take_auth, [SN_TAG_EXEC] = take_exec,
     };
     struct sn_instance *inst = sn_link_user(link, sn_tag_inst(ev->tag));
     if (!inst || kind >= SN_TAGS) return;

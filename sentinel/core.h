@@ -47,7 +47,14 @@ enum sn_event_kind {
 enum { SN_CRASH_AFTER_ELECTION = 1, SN_CRASH_AFTER_PROMOTION = 2 };
 #define SN_EXIT_SIMULATED 99
 
-enum sn_value_kind { SN_VAL_NIL, SN_VAL_STATUS, SN_VAL_ERROR, SN_VAL_INT, SN_VAL_BULK, SN_VAL_ARRAY };
+enum sn_value_kind {
+    SN_VAL_NIL,
+    SN_VAL_STATUS,
+    SN_VAL_ERROR,
+    SN_VAL_INT,
+    SN_VAL_BULK,
+    SN_VAL_ARRAY
+};
 
 /* A parsed reply, lent. Errors without the leading '-'. */
 struct sn_value {

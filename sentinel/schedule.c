@@ -20,7 +20,8 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
 int64_t sn_ping_period(const struct sn_instance *inst)
 {
     int64_t part = inst->kind == SN_MASTER ? 20 : 10;
-    return clamp(inst->group->saved.down_after_ms / part, 10, inst->group->core->params.ping_period);
+    return clamp(inst->group->saved.down_after_ms / part, 10,
+                 inst->group->core->params.ping_period);
 }
 
 static bool master_in_trouble(const struct sn_group *g)
@@ -84,8 +85,9 @@ static void try_connect(struct sn_instance *inst, enum sn_conn conn)
     struct sn_core *core = inst->group->core;
     struct sn_link *link = inst->link;
     struct sn_conn_state *c = &link->conn[conn];
-    bool stale_name = conn == SN_CMD && sn_addr_is_name(&inst->addr) &&
-                      (link->resolved_at == SN_NEVER || core->now - link->resolved_at >= RESOLVE_MS);
+    bool stale_name =
+        conn == SN_CMD && sn_addr_is_name(&inst->addr) &&
+        (link->resolved_at == SN_NEVER || core->now - link->resolved_at >= RESOLVE_MS);
     int64_t wait = stale_name || inst->addr.ip[0] ? RECONNECT_MS : RESOLVE_MS;
     if (c->tried != SN_NEVER && core->now < c->tried + wait) {
         sn_want(inst->group, c->tried + wait);

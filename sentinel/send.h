@@ -27,7 +27,8 @@ static inline uint32_t sn_tag_inst(uint64_t tag) { return (uint32_t)tag; }
 
 #define SN_ARGS_MAX 8
 /* Words as C strings, the list ends with NULL. False when the connection is not open. */
-bool sn_send(struct sn_instance *inst, enum sn_conn conn, enum sn_tag kind, const char *const *argv);
+bool sn_send(struct sn_instance *inst, enum sn_conn conn, enum sn_tag kind,
+             const char *const *argv);
 /* The same; the command is not sent when saving the state failed in this step. */
 bool sn_send_after_save(struct sn_instance *inst, enum sn_tag kind, const char *const *argv);
 #define SN_WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })

@@ -237,7 +237,8 @@ static enum err read_monitor(struct reading *r, const struct slice *v)
     int64_t quorum;
     if (!num_to_i64(v[3], &quorum) || quorum <= 0 || quorum > INT32_MAX)
         return bad(r, "Quorum must be 1 or greater.");
-    if (!v[0].n || v[0].n > SN_NAME_MAX || !sn_clean_text(v[0])) return bad(r, "Invalid master name.");
+    if (!v[0].n || v[0].n > SN_NAME_MAX || !sn_clean_text(v[0]))
+        return bad(r, "Invalid master name.");
     if (sn_group_find(r->core, v[0])) return bad(r, "Duplicate master name.");
     enum err e = read_addr(r, v + 1, &addr);
     if (!e) sn_group_new(r->core, v[0], &addr, (unsigned)quorum);
@@ -312,7 +313,7 @@ static enum err read_peer(struct reading *r, const struct slice *v)
 static const struct directive {
     const char *name;
     int phase, words; /* behind the name */
-    enum err (*read)(struct reading *r, const struct slice *v);
+    enum err (*take)(struct reading *r, const struct slice *v);
 } directives[] = {
     { "announce-ip", 0, 1, read_announce_ip },
     { "announce-port", 0, 1, read_announce_port },
@@ -374,7 +375,7 @@ enum err sn_state_read(struct sn_core *core, const struct sn_line_in *lines, siz
             if (line->argc < 1) return bad(&r, UNKNOWN);
             const struct directive *d = find_directive(line);
             if ((d ? d->phase : OPTION_PHASE) != phase) continue;
-            enum err e = d ? d->read(&r, line->argv + 1) : read_option(&r, line);
+            enum err e = d ? d->take(&r, line->argv + 1) : read_option(&r, line);
             if (e) return e;
         }
     return ERR_NONE;

@@ -192,7 +192,8 @@ static struct words split(char *line)
 {
     struct words ws = { .rest = "" };
     char *save = NULL;
-    for (char *t = strtok_r(line, " ", &save); t && ws.n < WORDS_MAX; t = strtok_r(NULL, " ", &save))
+    for (char *t = strtok_r(line, " ", &save); t && ws.n < WORDS_MAX;
+         t = strtok_r(NULL, " ", &save))
         ws.w[ws.n++] = t;
     return ws;
 }
@@ -312,7 +313,10 @@ static struct host *the_host(struct scene *s, const char *name)
     return h;
 }
 
-static void c_kill(struct scene *s, const struct words *ws) { world_kill(&s->w, the_host(s, ws->w[1])); }
+static void c_kill(struct scene *s, const struct words *ws)
+{
+    world_kill(&s->w, the_host(s, ws->w[1]));
+}
 
 static void c_start(struct scene *s, const struct words *ws)
 {
@@ -324,8 +328,14 @@ static void c_start(struct scene *s, const struct words *ws)
     c_server(s, ws);
 }
 
-static void c_freeze(struct scene *s, const struct words *ws) { the_host(s, ws->w[1])->frozen = true; }
-static void c_thaw(struct scene *s, const struct words *ws) { world_thaw(&s->w, the_host(s, ws->w[1])); }
+static void c_freeze(struct scene *s, const struct words *ws)
+{
+    the_host(s, ws->w[1])->frozen = true;
+}
+static void c_thaw(struct scene *s, const struct words *ws)
+{
+    world_thaw(&s->w, the_host(s, ws->w[1]));
+}
 
 /* The Sentinel itself does not run for a time. */
 static void c_stall(struct scene *s, const struct words *ws)
@@ -435,7 +445,7 @@ static const struct command {
     void (*run)(struct scene *s, const struct words *ws);
 } commands[] = {
     { "seed", c_seed },         /* N */
-    { "server", c_server },     /* PORT [of PORT] [master] [offset N] [priority N] [sync MS] [unsynced] */
+    { "server", c_server },     /* PORT [of PORT] [master] [offset N] [priority N] ... */
     { "peer", c_peer },         /* NAME: one letter; the Sentinel itself is a */
     { "conf", c_conf },         /* a line of the file without the word sentinel */
     { "boot", c_boot },

@@ -236,7 +236,8 @@ void world_thaw(struct world *w, struct host *h)
     h->frozen = false;
     for (size_t i = 0; i < w->queue.n; i++) {
         struct conn *c = find_conn(w, w->queue.at[i].link, w->queue.at[i].conn);
-        if (c && c->host == h && w->queue.at[i].at == INT64_MAX) w->queue.at[i].at = w->now + DELAY_MS;
+        if (c && c->host == h && w->queue.at[i].at == INT64_MAX)
+            w->queue.at[i].at = w->now + DELAY_MS;
     }
 }
 

@@ -121,9 +121,8 @@ END_TEST
 
 START_TEST(a_reboot_may_count_as_down)
 {
-    struct fixture f = fx_boot((const char *const[]){ FX_GROUP,
-                                                      "master-reboot-down-after-period mymaster 300",
-                                                      NULL });
+    struct fixture f = fx_boot(
+        (const char *const[]){ FX_GROUP, "master-reboot-down-after-period mymaster 300", NULL });
     struct sn_group *g = fx_group(&f);
     fx_up(&f, g->master->link->id, SN_CMD);
     struct sn_action ping = *fx_sent(&f, "PING"), info = *fx_sent(&f, "INFO");

@@ -48,10 +48,11 @@ END_TEST
 START_TEST(info_of_a_master)
 {
     struct sn_info i;
-    sn_info_parse(SLICE("role:master\nslave0:ip=10.0.0.2,port=6380,state=online,offset=1,lag=0\n"
-                        "slave1:10.0.0.3,6381,online\nslave2:ip=::1,port=6382,state=online\n"
-                        "slave3:ip=10.0.0.4\nslave4:ip=x,port=99999\nslave_read_only:1\nslavex:1\n"),
-                  &i);
+    sn_info_parse(
+        SLICE("role:master\nslave0:ip=10.0.0.2,port=6380,state=online,offset=1,lag=0\n"
+              "slave1:10.0.0.3,6381,online\nslave2:ip=::1,port=6382,state=online\n"
+              "slave3:ip=10.0.0.4\nslave4:ip=x,port=99999\nslave_read_only:1\nslavex:1\n"),
+        &i);
     ck_assert(i.has_role && i.role == SN_ROLE_MASTER);
     ck_assert_uint_eq(i.replicas_n, 3);
     ck_assert(slice_eqz(i.replicas[0].host, "10.0.0.2") && i.replicas[0].port == 6380);
@@ -121,9 +122,9 @@ END_TEST
 
 START_TEST(names_and_flags)
 {
-    struct fixture f = fx_boot((const char *const[]){ FX_GROUP, "known-replica mymaster ::2 6380",
-                                                      "known-sentinel mymaster 10.0.0.5 26379 " ID_B,
-                                                      NULL });
+    struct fixture f =
+        fx_boot((const char *const[]){ FX_GROUP, "known-replica mymaster ::2 6380",
+                                       "known-sentinel mymaster 10.0.0.5 26379 " ID_B, NULL });
     struct sn_group *g = fx_group(&f);
     char text[SN_INSTANCE_TEXT_MAX];
     ck_assert_str_eq(sn_instance_text(f.core, g->replicas.at[0], text, sizeof(text)),
