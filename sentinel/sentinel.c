@@ -143,8 +143,8 @@ static void on_flush(void *arg)
 static enum err apply_requirepass(void *owner, struct errmsg *m)
 {
     struct sentinel *s = owner;
-    (void)m;
     if (s->core) str_setz(&s->core->self.requirepass, s->config.front.requirepass);
+    if (s->front) return front_set_requirepass(s->front, m);
     return ERR_NONE;
 }
 
@@ -249,7 +249,7 @@ static bool start(struct sentinel *s)
     s->core->self.port = s->config.front.port;
     apply_requirepass(s, NULL);
     build(s);
-    if (!front_listen(s->front, &msg)) return true;
+    if (!front_load_users(s->front, &msg) && !front_listen(s->front, &msg)) return true;
     log_warning("%s", msg.text);
     take_down(s);
     return false;

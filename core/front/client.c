@@ -95,6 +95,8 @@ void client_unblock(struct client *cl)
     if (cl->flags & CLIENT_PSEUDO) return;
     ilist_remove(&cl->resume);
     ilist_push(&cl->front->resume, &cl->resume);
+    /* This turn's resuming may be over already. */
+    if (buf_size(conn_in(cl->conn))) loop_timer_after(cl->front->soon_timer, 0);
 }
 
 void client_postpone(struct client *cl)

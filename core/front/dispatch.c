@@ -34,6 +34,8 @@ struct batch {
 struct batch *batch_new(void) { return mem_zalloc(sizeof(struct batch)); }
 void batch_delete(struct batch *b) { mem_free(b); }
 
+bool dispatch_is_busy(const struct front *f) { return f->batch->busy; }
+
 void dispatch_clock(struct front *f) { f->now_us = clock_mono_us(); }
 
 struct buf *dispatch_out(struct client *cl)

@@ -19,6 +19,8 @@
 
 struct batch *batch_new(void);
 void batch_delete(struct batch *b);
+/* Requests of a client are being run, further down the stack. */
+bool dispatch_is_busy(const struct front *f);
 /* A batch begins: the clock is read. */
 void dispatch_clock(struct front *f);
 /* Where a client's replies go now; NULL: nowhere. */

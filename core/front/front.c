@@ -21,6 +21,7 @@
 #define IDLE_BUFFER_MS 2000      /* after which a big empty buffer is given back */
 #define IDLE_BUFFER_KEEP 1024
 #define CLIENTS_A_CRON_MIN 5
+#define PAUSE_LOOK_MS (60 * 60 * 1000) /* a pause may be for ever; a timer may not */
 
 /* ---- life ---- */
 
@@ -112,9 +113,9 @@ static const char protected_text[] =
     "server is running, however MAKE SURE Redis is not publicly accessible from internet if you do "
     "so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable "
     "the protected mode by editing the Redis configuration file, and setting the protected mode "
-    "option to 'no', and then restarting the server. 3) If you started the server manually just for "
-    "testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication "
-    "password for the default user. NOTE: You only need to do one of the above things in order for "
+    "option to 'no', and then restarting the server. 3) If you started the server manually just "
+    "for testing, restart it with the '--protected-mode no' option. 4) Setup a an "
+    "authentication password for the default user. NOTE: You only need to do one of the above things in order for "
     "the server to start accepting connections from the outside.\r\n";
 
 static void on_data(struct conn *conn)
@@ -256,7 +257,8 @@ static void settle_pause(struct front *f)
         if (next == 0 || until < next) next = until;
         f->pause_writes_only &= f->pause[i].writes_only;
     }
-    if (next) loop_timer_after(f->pause_timer, next - now);
+    int64_t wait = next - now < PAUSE_LOOK_MS ? next - now : PAUSE_LOOK_MS;
+    if (next) loop_timer_after(f->pause_timer, wait);
     else loop_timer_cancel(f->pause_timer);
 }
 
@@ -309,6 +311,7 @@ void front_resume(struct front *f)
 {
     read_wall(f);
     dispatch_clock(f);
+    if (dispatch_is_busy(f)) return; /* a turn inside a command: clients wait until it is done */
     for (int i = 0; i < RESUME_ROUNDS_MAX && !ilist_empty(&f->resume); i++) {
         struct ilist now = { 0 };
         ilist_init(&now);

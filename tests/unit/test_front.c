@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -128,7 +129,8 @@ static void stop(struct node *n)
 
 static int dial(struct node *n)
 {
-    int fd = socket(AF_INET, SOCK_STREAM, 0), before = n->accepted;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), before = n->accepted, on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* small writes arrive at once */
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons((uint16_t)listener_port(n->listener)),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -145,7 +147,7 @@ static char heard[1 << 20];
 static const char *hear(struct node *n, int fd)
 {
     size_t len = 0;
-    for (int quiet = 0; quiet < 5; quiet++) {
+    for (int quiet = 0; quiet < 20; quiet++) {
         loop_poll(n->loop);
         ssize_t got = read(fd, heard + len, sizeof(heard) - 20 - len);
         if (got > 0) {
@@ -200,6 +202,47 @@ START_TEST(ping_and_pipelines)
     ck_assert_uint_eq(n->front->stats.commands, 207);
     stop(n);
     close(a);
+}
+END_TEST
+
+/* Requests of all forms, cut at random places, give the same replies as whole ones. */
+START_TEST(requests_cut_anywhere)
+{
+    struct rng r;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct node *n = start();
+        struct buf ask = { 0 }, want = { 0 };
+        rng_seed(&r, seed);
+        int a = dial(n);
+        for (int i = 0; i < 150; i++) {
+            char text[600];
+            size_t len = rng_below(&r, 20) ? rng_below(&r, 30) : rng_below(&r, 600);
+            rng_hex(&r, text, len);
+            uint64_t form = rng_below(&r, 4);
+            if (form == 0)
+                buf_fmt(&ask, "*2\r\n$4\r\nECHO\r\n$%zu\r\n%.*s\r\n", len, (int)len, text);
+            if (form == 1) buf_fmt(&ask, "echo \"%.*s\"\r\n\r\n", (int)len, text);
+            if (form == 2) buf_fmt(&ask, "*2\r\n$3\r\nGET\r\n$1\r\nx\r\n");
+            if (form == 3) buf_fmt(&ask, "*1\r\n$4\r\nPING\r\n");
+            if (form < 2) buf_fmt(&want, "$%zu|%.*s|", len, (int)len, text);
+            if (form == 2) buf_putz(&want, "$20|*2|$3|GET|$1|x||");
+            if (form == 3) buf_putz(&want, "+PONG|");
+        }
+        struct buf got = { 0 };
+        while (buf_size(&ask)) {
+            size_t cut = 1 + rng_below(&r, rng_below(&r, 2) ? 40 : 4000);
+            if (cut > buf_size(&ask)) cut = buf_size(&ask);
+            ck_assert_int_eq(write(a, buf_head(&ask), cut), (ssize_t)cut);
+            buf_consume(&ask, cut);
+            if (rng_below(&r, 3) == 0) loop_poll(n->loop);
+        }
+        buf_putz(&got, hear(n, a));
+        ck_assert_msg(slice_eq(buf_slice(&got), buf_slice(&want)), "seed %d: %zu of %zu bytes",
+                      (int)seed, buf_size(&got), buf_size(&want));
+        buf_free(&ask), buf_free(&want), buf_free(&got);
+        stop(n);
+        close(a);
+    }
 }
 END_TEST
 
@@ -581,9 +624,20 @@ START_TEST(rows_are_whole)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(ping_and_pipelines), UNIT(raw_bytes_and_prefetch), UNIT(gates_refuse),
-    UNIT(blocked_clients_go_on), UNIT(pause_and_resume), UNIT(reply_modes), UNIT(hello_and_auth),
-    UNIT(publish_and_listen), UNIT(users_and_rules), UNIT(rules_print_and_read_back),
-    UNIT(limits_close), UNIT(observation), UNIT(syntax_lines), UNIT(rows_are_whole),
+    UNIT(ping_and_pipelines),
+    UNIT(requests_cut_anywhere),
+    UNIT(raw_bytes_and_prefetch),
+    UNIT(gates_refuse),
+    UNIT(blocked_clients_go_on),
+    UNIT(pause_and_resume),
+    UNIT(reply_modes),
+    UNIT(hello_and_auth),
+    UNIT(publish_and_listen),
+    UNIT(users_and_rules),
+    UNIT(rules_print_and_read_back),
+    UNIT(limits_close),
+    UNIT(observation),
+    UNIT(syntax_lines),
+    UNIT(rows_are_whole),
 };
 UNIT_MAIN("front", cases)
