@@ -56,8 +56,8 @@ static const char *const request_texts[] = {
     "*1\r\n$-1\r\n", "*1\r\n$abc\r\n", "*1\r\n$05\r\nhello\r\n", "*1\r\n$536870913\r\n",
     "*1\r\n$3\r\nabcXY*1\r\n$1\r\nz\r\n", "*1\rX$1\r\nz\r\n",
     "get \"unbalanced\r\n", "get \"a\"b\r\n", "\r\n\r\n",
-    "*12\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
-    "$1\r\n8\r\n$1\r\n9\r\n$2\r\n10\r\n$2\r\n11\r\n$2\r\n12\r\nPING\r\n",
+    ("*12\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
+    "$1\r\n8\r\n$1\r\n9\r\n$2\r\n10\r\n$2\r\n11\r\n$2\r\n12\r\nPING\r\n"),
 };
 #define N_REQUESTS (sizeof(request_texts) / sizeof(request_texts[0]))
 
