@@ -146,6 +146,7 @@ static struct sn_instance *instance_new(struct sn_group *g, enum sn_kind kind,
     inst->group = g;
     inst->addr = *addr;
     inst->hello_at = g->core->now;
+    inst->hello_epoch = UINT64_MAX;
     instance_restart(inst);
     return inst;
 }

@@ -136,6 +136,7 @@ struct sn_instance {
 
     /* peers */
     int64_t hello_at;      /* last hello received */
+    uint64_t hello_epoch;  /* the current epoch that it named; UINT64_MAX: none heard */
     bool master_down;      /* it says so of the present address */
     int64_t down_reply_at; /* last reply to IS-MASTER-DOWN-BY-ADDR; SN_NEVER */
     int64_t asked_at;      /* last request; SN_NEVER */

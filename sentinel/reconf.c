@@ -153,13 +153,28 @@ static void correct(struct sn_instance *r, enum sn_evt evt)
     if (sn_send_slaveof(r, &g->master->addr)) sn_emit(g->core, evt, r, NULL);
 }
 
+/* A newer leader would have had votes of a majority, so one of any majority would name its epoch.
+ * Without this proof, and a fresh one, we may be the ones who are behind, just started for
+ * instance, and the former master the present one. */
+static bool config_is_newest(const struct sn_group *g)
+{
+    int64_t fresh = g->core->now - 3 * g->core->params.publish_period;
+    uint64_t epoch = g->saved.config_epoch;
+    unsigned n = g->core->saved.current_epoch <= epoch;
+    for (size_t i = 0; i < g->peers.n; i++) {
+        const struct sn_instance *p = g->peers.at[i];
+        n += p->hello_at >= g->switched_at && p->hello_at >= fresh && p->hello_epoch <= epoch;
+    }
+    return n >= sn_majority(g);
+}
+
 /* Says that it is a master. */
 static void check_master(struct sn_instance *r)
 {
     struct sn_group *g = r->group;
     int64_t grace = 4 * g->core->params.publish_period;
     if (!sn_master_sane(g)) return;
-    if (r->was_master && g->confirmed) correct(r, SN_EVT_CONVERT);
+    if (r->was_master && g->confirmed && config_is_newest(g)) correct(r, SN_EVT_CONVERT);
     else if (up_for(r, grace) && passed(g, r->facts.role_since, grace)) correct(r, SN_EVT_CONVERT);
 }
 

@@ -135,6 +135,8 @@ void check_promotion(struct node *t, int group)
 {
     struct check *c = t->sim->check;
     if (c->rounds == 0 || !t->sim->opt.last_blow || group < 0) return;
+    /* Groups share the epochs: two that fail over at once may have leaders of two epochs each. */
+    if (t->sim->opt.groups > 1) return;
     if (++c->promoted[group] > 1)
         sim_fail(t->sim, "L2", "%s promotes a second time for the one death in g%d", t->name, group);
 }
