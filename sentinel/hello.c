@@ -147,6 +147,7 @@ static void adopt_config(struct sn_group *g, struct sn_instance *from, const str
         sn_switch_event(g, &to);
         sn_group_switch(g, &to, false);
     }
+    g->hello_now = true; /* the others wait for a majority to know it */
     /* What we promoted in vain is a master of the past. */
     if (vain && vain != g->master) vain->was_master = true;
     if (same) return;

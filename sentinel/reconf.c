@@ -160,10 +160,10 @@ static bool config_is_newest(const struct sn_group *g)
 {
     int64_t fresh = g->core->now - 3 * g->core->params.publish_period;
     uint64_t epoch = g->saved.config_epoch;
-    unsigned n = g->core->saved.current_epoch <= epoch;
+    unsigned n = g->core->saved.current_epoch == epoch;
     for (size_t i = 0; i < g->peers.n; i++) {
         const struct sn_instance *p = g->peers.at[i];
-        n += p->hello_at >= g->switched_at && p->hello_at >= fresh && p->hello_epoch <= epoch;
+        n += p->hello_at >= fresh && p->hello_epoch == epoch;
     }
     return n >= sn_majority(g);
 }

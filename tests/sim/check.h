@@ -11,8 +11,8 @@
  *   A1 no write that all replicas acknowledged is lost (runs whose clients wait for all)
  *
  * The checkers keep books of their own and look at nodes from outside; they never change one.
- * In runs with administrators' RESET or forced FAILOVER, S1, S4, S5 and A1 are not judged: such
- * a failover takes an epoch without votes, as in Redis. Owns its books. */
+ * In runs with administrators' RESET or forced FAILOVER, S1, S4, S5, A1 and the end are not judged:
+ * such a failover takes an epoch without votes, as in Redis. Owns its books. */
 #ifndef TESTS_SIM_CHECK_H
 #define TESTS_SIM_CHECK_H
 
@@ -46,8 +46,8 @@ void check_data_at(struct node *n, const char *replid, int64_t offset, uint64_t 
 /* A new history begins as the continuation of another at that offset ("" : from nothing). */
 void check_data_born(struct node *n, const char *replid, const char *parent, int64_t offset);
 /* A master grants a partial resync to a replica whose bytes up to `offset` hash to `stream`. */
-void check_data_grant(struct node *master, const char *replid, int64_t offset,
-                      struct node *replica, uint64_t stream);
+void check_data_grant(struct node *master, const char *replid, int64_t offset, struct node *replica,
+                      uint64_t stream);
 
 /* The feed's books, its cursors, and the link's position beside it. */
 void check_feed(struct node *n);
@@ -63,10 +63,10 @@ void check_promotion(struct node *sentinel, int group);
 struct check {
     struct check_sentinel *sentinels;
     struct check_data *data;
-    bool loose; /* see above: S1, S4, S5, A1 are not judged */
+    bool loose; /* see above */
     int64_t agreed_at, limit, last_failover;
     int rounds, promoted[4]; /* the latter: since the last blow */
-    uint64_t failovers; /* started in the whole run */
+    uint64_t failovers;      /* started in the whole run */
     uint64_t acked, lost;
 };
 

@@ -60,7 +60,8 @@ static void grow(struct check_data *k)
 {
     size_t cap = k->cap ? k->cap * 2 : 1024;
     struct point *fresh = mem_alloc(cap * sizeof(*fresh));
-    for (size_t i = 0; i < cap; i++) fresh[i].id = -1;
+    for (size_t i = 0; i < cap; i++)
+        fresh[i].id = -1;
     for (size_t i = 0; i < k->cap; i++)
         if (k->points[i].id >= 0)
             *slot_of(fresh, cap, k->points[i].id, k->points[i].offset) = k->points[i];
@@ -109,8 +110,8 @@ static const struct point *find_point(const struct check_data *k, int id, int64_
     return NULL;
 }
 
-void check_data_grant(struct node *master, const char *replid, int64_t offset,
-                      struct node *replica, uint64_t stream)
+void check_data_grant(struct node *master, const char *replid, int64_t offset, struct node *replica,
+                      uint64_t stream)
 {
     struct check_data *k = master->sim->check->data;
     const struct point *p = find_point(k, find_id(k, replid), offset);
@@ -160,7 +161,8 @@ void check_feed(struct node *n)
                      (long long)c->cursor.next, (long long)feed_first(f), (long long)feed_end(f));
     }
     if (cursors != f->cursors)
-        sim_fail(n->sim, "R4", "%s: %d cursors, the feed knows of %d", n->name, cursors, f->cursors);
+        sim_fail(n->sim, "R4", "%s: %d cursors, the feed knows of %d", n->name, cursors,
+                 f->cursors);
     if (d->link.state == LINK_STREAM && !d->link.legacy && d->link.offset != feed_end(f))
         sim_fail(n->sim, "R2", "%s has applied %lld bytes, its own feed ends at %lld", n->name,
                  (long long)d->link.offset, (long long)feed_end(f));

@@ -54,11 +54,14 @@ struct check_sentinel {
         int port;
         bool s_down;
         char ip[20];
-    } seen[SIM_NODES_MAX][GROUPS_MAX]; /* at the last step: mostly nothing has changed */
+    } seen[SIM_NODES_MAX][GROUPS_MAX];            /* at the last step: mostly nothing has changed */
     uint32_t selected[SIM_NODES_MAX][GROUPS_MAX]; /* instance of the last +selected-slave */
 };
 
-struct check_sentinel *check_sentinel_new(void) { return mem_zalloc(sizeof(struct check_sentinel)); }
+struct check_sentinel *check_sentinel_new(void)
+{
+    return mem_zalloc(sizeof(struct check_sentinel));
+}
 
 void check_sentinel_free(struct check_sentinel *k)
 {
@@ -189,7 +192,8 @@ static void note_down(struct node *n, int group, const char *addr)
     vec_push(&k->downs, d);
 }
 
-static void check_mandate(struct node *n, const struct sn_core *core, const struct sn_group *g, int at)
+static void check_mandate(struct node *n, const struct sn_core *core, const struct sn_group *g,
+                          int at)
 {
     struct check_sentinel *k = books(n);
     char addr[64];
@@ -234,7 +238,8 @@ static bool better(const struct sn_instance *a, const struct sn_instance *b)
     return strcasecmp(a->runid, b->runid) < 0;
 }
 
-static void check_selection(struct node *n, const struct sn_core *core, const struct sn_group *g, int at)
+static void check_selection(struct node *n, const struct sn_core *core, const struct sn_group *g,
+                            int at)
 {
     const struct sn_instance *p = g->fo.promoted;
     if (!p) return;
@@ -289,8 +294,10 @@ static void check_pointing(struct node *n, const struct sn_core *core, const str
         bool over = p->epoch != g->fo.epoch || p->arrived || p->instance == r->id ||
                     follows_promoted(g, p->instance) ||
                     n->sim->now - p->at > core->params.slave_reconf_timeout;
-        if (over) vec_remove(&k->pointed, i);
-        else at_once++;
+        if (over)
+            vec_remove(&k->pointed, i);
+        else
+            at_once++;
     }
     vec_push(&k->pointed, mine);
     if (at_once > g->saved.parallel_syncs)
@@ -298,7 +305,8 @@ static void check_pointing(struct node *n, const struct sn_core *core, const str
                  g->saved.parallel_syncs);
 }
 
-static void note_arrivals(struct check_sentinel *k, struct node *n, const struct sn_group *g, int at)
+static void note_arrivals(struct check_sentinel *k, struct node *n, const struct sn_group *g,
+                          int at)
 {
     for (size_t i = 0; i < k->pointed.n; i++) {
         struct pointed *p = &k->pointed.at[i];
@@ -351,7 +359,8 @@ void check_sentinel_saved(struct node *n, const struct sn_core *core)
     for (size_t i = 0; i < core->groups.n; i++) {
         const struct sn_group_saved *g = &core->groups.at[i]->saved;
         if (g->leader[0] && g->leader_epoch)
-            note_vote(n, world_group(n->sim, slice_z(g->name)), g->leader_epoch, slice_z(g->leader));
+            note_vote(n, world_group(n->sim, slice_z(g->name)), g->leader_epoch,
+                      slice_z(g->leader));
     }
 }
 
@@ -373,7 +382,8 @@ static void check_answer(struct node *n, const struct sn_core *core, const struc
     }
 }
 
-static void check_elected(struct node *n, const struct sn_core *core, const struct sn_group *g, int at)
+static void check_elected(struct node *n, const struct sn_core *core, const struct sn_group *g,
+                          int at)
 {
     struct check_sentinel *k = books(n);
     if (n->sim->check->loose || g->fo.forced) return;
@@ -408,8 +418,10 @@ static void check_event(struct node *n, const struct sn_core *core, const struct
     const struct sn_group *g = group_of_event(n->sim, core, a);
     if (!g) return;
     int at = world_group(n->sim, slice_z(g->saved.name));
-    if (a->evt == SN_EVT_ELECTED) check_elected(n, core, g, at);
-    else check_selection(n, core, g, at);
+    if (a->evt == SN_EVT_ELECTED)
+        check_elected(n, core, g, at);
+    else
+        check_selection(n, core, g, at);
 }
 
 static void check_slaveof(struct node *n, const struct sn_core *core, const struct sn_action *a)

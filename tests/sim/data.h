@@ -1,7 +1,9 @@
 /* data: the inside of a simulated data server, shared by its three files:
- * node_data.c (life, commands, INFO), data_master.c (peers, snapshots, WAIT), data_replica.c (link).
+ * node_data.c (life, commands, INFO), data_master.c (peers, snapshots, WAIT), data_replica.c
+ * (link).
  *
- * Owns the cores and the connections. The drivers here mirror the shells of replication/ in small. */
+ * Owns the cores and the connections. The drivers here mirror the shells of replication/ in small.
+ */
 #ifndef TESTS_SIM_DATA_H
 #define TESTS_SIM_DATA_H
 
@@ -16,8 +18,16 @@
 /* Bytes that a socket takes before it is full: a slow replica then lags behind the feed. */
 #define DATA_SOCKET_MAX 6000
 
-enum data_tag { DATA_TAG_CRON = 1, DATA_TAG_LINK, DATA_TAG_LOADED, DATA_TAG_SNAPSHOT, DATA_TAG_FLUSH,
-                DATA_TAG_WAIT, DATA_TAG_BATCH, DATA_TAG_STALE_HELLO };
+enum data_tag {
+    DATA_TAG_CRON = 1,
+    DATA_TAG_LINK,
+    DATA_TAG_LOADED,
+    DATA_TAG_SNAPSHOT,
+    DATA_TAG_FLUSH,
+    DATA_TAG_WAIT,
+    DATA_TAG_BATCH,
+    DATA_TAG_STALE_HELLO
+};
 #define DATA_TAG(kind, value) ((uint64_t)(value)*16 + (kind))
 
 /* One who has connected to us: a client, a Sentinel, a replica. */
@@ -68,7 +78,7 @@ struct data {
     struct toy loaded;
     uint64_t load_gen, link_gen;
     int64_t link_due; /* of the tick under way; INT64_MAX: none */
-    size_t taken; /* of link_in, by the last offer */
+    size_t taken;     /* of link_in, by the last offer */
     /* master */
     bool snapshot_runs;
     enum batch_form snapshot_form;
@@ -84,7 +94,7 @@ static inline struct data *data_of(const struct node *n) { return n->self; }
 /* --- node_data.c --- */
 void data_reply(struct data *d, struct dconn *c); /* sends d->out and clears it */
 void data_close(struct data *d, struct dconn *c);
-void data_save(struct data *d);  /* data and position to disk, synced */
+void data_save(struct data *d);   /* data and position to disk, synced */
 void data_report(struct data *d); /* position to the checkers */
 void data_new_id(struct data *d, char out[41]);
 void data_publish(struct data *d, struct slice payload);

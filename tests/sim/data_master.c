@@ -15,7 +15,8 @@ static struct peer_settings settings_of(const struct data *d)
     const struct options *o = &d->node->sim->opt;
     return (struct peer_settings){ .timeout_ms = o->repl_timeout,
                                    .hard_bytes = o->backlog * 2 > 30000 ? o->backlog * 2 : 30000,
-                                   .soft_bytes = 20000, .soft_ms = 2000 };
+                                   .soft_bytes = 20000,
+                                   .soft_ms = 2000 };
 }
 
 static struct batch_settings batch_of(const struct data *d)
@@ -111,11 +112,12 @@ static void started(struct data *d, struct dconn *c, int64_t offset)
 {
     c->snapshot_gen = d->snapshot_gen;
     c->in_snapshot = true;
-    peer_event(d, c, (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED,
-                                          .replid = slice_z(history_id(&d->history)),
-                                          .offset = offset,
-                                          .pipe = d->snapshot_form == BATCH_PIPE,
-                                          .mark = slice_of(d->mark, LINK_MARK_LEN) });
+    peer_event(d, c,
+               (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED,
+                                    .replid = slice_z(history_id(&d->history)),
+                                    .offset = offset,
+                                    .pipe = d->snapshot_form == BATCH_PIPE,
+                                    .mark = slice_of(d->mark, LINK_MARK_LEN) });
 }
 
 static void start_snapshot(struct data *d, enum batch_form form, struct peer **list,
@@ -169,11 +171,13 @@ static void snapshot_done(struct data *d)
     bool pipe = d->snapshot_form == BATCH_PIPE;
     for (struct dconn *c = d->conns, *next; c; c = next) {
         next = c->next;
-        if (!c->peer || c->closing || !c->in_snapshot || c->snapshot_gen != d->snapshot_gen) continue;
+        if (!c->peer || c->closing || !c->in_snapshot || c->snapshot_gen != d->snapshot_gen)
+            continue;
         c->in_snapshot = false;
         if (!pipe)
-            peer_event(d, c, (struct peer_event){ .kind = PEER_SNAPSHOT_READY,
-                                                  .size = (int64_t)d->snapshot.n });
+            peer_event(
+                d, c,
+                (struct peer_event){ .kind = PEER_SNAPSHOT_READY, .size = (int64_t)d->snapshot.n });
         if (!c->peer || c->closing) continue;
         str_set(&c->to_send, str_slice(d->snapshot));
         if (pipe) {
@@ -206,11 +210,21 @@ static void perform(struct data *d, struct dconn *c, const struct peer_action *a
         if (a->bytes.n > 1) tell(s, d->node, "to its replica: %.*s", SLICE_ARG(a->bytes));
         net_send(s->net, c->end, a->bytes);
         break;
-    case PEER_WANT_SNAPSHOT: want_snapshot(d, c); break;
-    case PEER_ATTACH_CURSOR: attach(d, c, a->offset); break;
-    case PEER_GOES_ONLINE: c->online = true; break;
-    case PEER_DROP: c->closing = true; break;
-    case PEER_NOTE: tell(s, d->node, "# %.*s", SLICE_ARG(a->bytes)); break;
+    case PEER_WANT_SNAPSHOT:
+        want_snapshot(d, c);
+        break;
+    case PEER_ATTACH_CURSOR:
+        attach(d, c, a->offset);
+        break;
+    case PEER_GOES_ONLINE:
+        c->online = true;
+        break;
+    case PEER_DROP:
+        c->closing = true;
+        break;
+    case PEER_NOTE:
+        tell(s, d->node, "# %.*s", SLICE_ARG(a->bytes));
+        break;
     }
 }
 
@@ -220,7 +234,8 @@ static void peer_event(struct data *d, struct dconn *c, struct peer_event e)
     struct peer_settings set = settings_of(d);
     e.now_ms = d->node->sim->now;
     peer_step(c->peer, &set, &e, &list);
-    for (size_t i = 0; i < list.list.n && !d->node->sim->stop; i++) perform(d, c, &list.list.at[i]);
+    for (size_t i = 0; i < list.list.n && !d->node->sim->stop; i++)
+        perform(d, c, &list.list.at[i]);
     peer_actions_free(&list);
 }
 
@@ -283,14 +298,17 @@ static void psync(struct data *d, struct dconn *c, int argc, const struct slice 
     bool asks = still_asks(d, c, from, id, want);
     open_feed(d);
     struct history lie = d->history;
-    struct peer_world world = { .history = &d->history, .window = feed_window(&d->feed),
+    struct peer_world world = { .history = &d->history,
+                                .window = feed_window(&d->feed),
                                 .serving = d->is_master || link_is_up(&d->link) };
     if (broken_is(d->node->sim, BREAK_GRANT_ALWAYS) && !slice_eqz(id, "?")) {
         slice_cstr(id, lie.at[lie.n - 1].replid, REPLID_LEN + 1);
         world.history = &lie;
     }
-    peer_event(d, c, (struct peer_event){ .kind = PEER_PSYNC, .replid = id, .offset = want,
-                                          .legacy = legacy, .world = &world });
+    peer_event(
+        d, c,
+        (struct peer_event){
+            .kind = PEER_PSYNC, .replid = id, .offset = want, .legacy = legacy, .world = &world });
     if (asks && c->peer->state == PEER_ONLINE)
         check_data_grant(d->node, history_id(&d->history), want - 1, from,
                          node_data_toy(from)->stream);
@@ -310,7 +328,8 @@ void data_replica_command(struct data *d, struct dconn *c, int argc, const struc
         struct peer_settings set = settings_of(d);
         char error[PEER_ERROR_MAX];
         enum peer_answer ans = peer_replconf(c->peer, &set, argc, argv, s->now, &list, error);
-        for (size_t i = 0; i < list.list.n; i++) perform(d, c, &list.list.at[i]);
+        for (size_t i = 0; i < list.list.n; i++)
+            perform(d, c, &list.list.at[i]);
         peer_actions_free(&list);
         if (ans == PEER_OK) resp_status(&d->out, SLICE("OK"));
         if (ans == PEER_REFUSED) resp_error(&d->out, slice_z(error));
@@ -340,10 +359,12 @@ static int count_acks(struct data *d, int64_t offset)
         if (!c->peer || c->closing) continue;
         struct node *from = net_peer(d->node->sim->net, c->end);
         bool twice = false;
-        for (int i = 0; i < n; i++) twice |= who[i] == from;
+        for (int i = 0; i < n; i++)
+            twice |= who[i] == from;
         if (twice) continue;
         who[n] = from;
-        votes[n++] = (struct quorum_vote){ .online = peer_online(c->peer), .acked = c->peer->acked,
+        votes[n++] = (struct quorum_vote){ .online = peer_online(c->peer),
+                                           .acked = c->peer->acked,
                                            .acked_at_ms = c->peer->acked_at_ms };
     }
     return quorum_count(votes, n, offset);
@@ -398,7 +419,8 @@ void data_fail_waits(struct data *d)
 /* The broken variant of R4: the log forgets that somebody still reads. */
 static void trim_early(struct data *d)
 {
-    for (size_t i = d->feed.head; i + 1 < d->feed.blocks.n; i++) d->feed.blocks.at[i]->cursors = 0;
+    for (size_t i = d->feed.head; i + 1 < d->feed.blocks.n; i++)
+        d->feed.blocks.at[i]->cursors = 0;
 }
 
 static void ping_replicas(struct data *d)
@@ -416,8 +438,9 @@ void data_master_cron(struct data *d)
     ping_replicas(d);
     for (struct dconn *c = d->conns; c; c = c->next)
         if (c->peer && !c->closing && c->peer->state != PEER_ENDED)
-            peer_event(d, c, (struct peer_event){ .kind = PEER_TICK,
-                                                  .lag = c->cursor.feed ? cursor_lag(&c->cursor) : 0 });
+            peer_event(d, c,
+                       (struct peer_event){ .kind = PEER_TICK,
+                                            .lag = c->cursor.feed ? cursor_lag(&c->cursor) : 0 });
     plan(d);
     data_flush(d);
     if (broken_is(d->node->sim, BREAK_TRIM_EARLY)) trim_early(d);
@@ -439,6 +462,8 @@ void data_master_timer(struct data *d, uint64_t tag)
         d->batch_due = false;
         plan(d);
         break;
-    default: look_at_waits(d); break;
+    default:
+        look_at_waits(d);
+        break;
     }
 }

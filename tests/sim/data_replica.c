@@ -55,7 +55,8 @@ static void apply(struct data *d, struct slice bytes)
     struct link_command cmd;
     while (link_next(&d->link, bytes, &cmd)) {
         if (!toy_apply(&d->toy, cmd.argc, cmd.argv))
-            sim_fail(s, "R2", "%s finds '%.*s' in its stream", d->node->name, SLICE_ARG(cmd.argv[0]));
+            sim_fail(s, "R2", "%s finds '%.*s' in its stream", d->node->name,
+                     SLICE_ARG(cmd.argv[0]));
         if (broken_is(s, BREAK_APPLY_TWICE) && slice_eqz(cmd.argv[0], "W") && !d->toy.in_multi &&
             rng_below(&d->node->rng, 50) == 0)
             toy_apply(&d->toy, cmd.argc, cmd.argv);
@@ -86,7 +87,9 @@ static void perform(struct data *d, const struct link_action *a)
         close_link(d);
         d->link_end = net_connect(d->node, slice_z(d->link.host), d->link.port);
         break;
-    case LINK_CLOSE: close_link(d); break;
+    case LINK_CLOSE:
+        close_link(d);
+        break;
     case LINK_WRITE:
         tell(s, d->node, "to its master: %.*s", SLICE_ARG(a->bytes));
         net_send(s->net, d->link_end, a->bytes);
@@ -95,15 +98,25 @@ static void perform(struct data *d, const struct link_action *a)
         tell(s, d->node, "a snapshot of %lld bytes comes", (long long)a->size);
         buf_clear(&d->snapshot_in);
         break;
-    case LINK_SNAPSHOT_PART: buf_puts(&d->snapshot_in, a->bytes); break;
-    case LINK_SNAPSHOT_END: start_loading(d); break;
+    case LINK_SNAPSHOT_PART:
+        buf_puts(&d->snapshot_in, a->bytes);
+        break;
+    case LINK_SNAPSHOT_END:
+        start_loading(d);
+        break;
     case LINK_SNAPSHOT_ABORT:
         d->load_gen++;
         buf_clear(&d->snapshot_in);
         break;
-    case LINK_ADOPT_HISTORY: adopt(d, a); break;
-    case LINK_APPLY: apply(d, a->bytes); break;
-    case LINK_NOTE: tell(s, d->node, "# %.*s", SLICE_ARG(a->bytes)); break;
+    case LINK_ADOPT_HISTORY:
+        adopt(d, a);
+        break;
+    case LINK_APPLY:
+        apply(d, a->bytes);
+        break;
+    case LINK_NOTE:
+        tell(s, d->node, "# %.*s", SLICE_ARG(a->bytes));
+        break;
     }
 }
 
@@ -115,7 +128,8 @@ static void link_event(struct data *d, struct link_event e)
     link_step(&d->link, &e, &list);
     if (e.kind == LINK_BYTES) d->taken = d->link.taken;
     if (e.kind == LINK_APPLIED) d->taken += d->link.taken; /* behind what BYTES itself took */
-    for (size_t i = 0; i < list.list.n && !d->node->sim->stop; i++) perform(d, &list.list.at[i]);
+    for (size_t i = 0; i < list.list.n && !d->node->sim->stop; i++)
+        perform(d, &list.list.at[i]);
     link_actions_free(&list);
 }
 
@@ -165,10 +179,13 @@ static void loaded(struct data *d)
     char replid[41];
     int64_t offset;
     bool ok = toy_load(&toy, buf_slice(&d->snapshot_in), replid, &offset);
-    if (ok) d->toy = toy;
-    else sim_fail(d->node->sim, "R2", "%s received a damaged snapshot", d->node->name);
+    if (ok)
+        d->toy = toy;
+    else
+        sim_fail(d->node->sim, "R2", "%s received a damaged snapshot", d->node->name);
     buf_clear(&d->snapshot_in);
-    link_event(d, (struct link_event){ .kind = LINK_LOADED, .ok = ok, .text = ok ? "" : "damaged" });
+    link_event(d,
+               (struct link_event){ .kind = LINK_LOADED, .ok = ok, .text = ok ? "" : "damaged" });
     offer(d); /* what came in meanwhile */
     settle(d);
 }
@@ -181,7 +198,8 @@ void data_link_timer(struct data *d, uint64_t tag)
     }
     if (tag / 16 != d->link_gen) return;
     d->link_due = INT64_MAX;
-    if (d->node->sim->now >= link_deadline(&d->link)) link_event(d, (struct link_event){ .kind = LINK_TICK });
+    if (d->node->sim->now >= link_deadline(&d->link))
+        link_event(d, (struct link_event){ .kind = LINK_TICK });
     settle(d);
 }
 
@@ -196,8 +214,8 @@ void data_follow(struct data *d, struct slice ip, int port)
     text_copy(d->master_ip, sizeof(d->master_ip), host);
     d->master_port = port;
     data_fail_waits(d);
-    tell(d->node->sim, d->node, "follows %s:%d from %.8s:%lld", host, port,
-         history_id(&d->history), (long long)feed_end(&d->feed));
+    tell(d->node->sim, d->node, "follows %s:%d from %.8s:%lld", host, port, history_id(&d->history),
+         (long long)feed_end(&d->feed));
     struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port };
     if (was_master) {
         e.replid = d->feed.open ? history_id(&d->history) : "";
@@ -227,8 +245,10 @@ void data_promote(struct data *d)
 
 void data_boot_link(struct data *d, const char *replid, int64_t offset)
 {
-    link_event(d, (struct link_event){ .kind = LINK_BOOT, .host = d->master_ip,
-                                       .port = d->master_port, .replid = replid,
+    link_event(d, (struct link_event){ .kind = LINK_BOOT,
+                                       .host = d->master_ip,
+                                       .port = d->master_port,
+                                       .replid = replid,
                                        .offset = offset });
     data_arm_link(d);
 }

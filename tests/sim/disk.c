@@ -43,7 +43,10 @@ void disk_sync(struct node *n, enum disk_file f)
     file->dirty = false;
 }
 
-struct slice disk_read(struct node *n, enum disk_file f) { return str_slice(file_of(n, f)->written); }
+struct slice disk_read(struct node *n, enum disk_file f)
+{
+    return str_slice(file_of(n, f)->written);
+}
 
 void disk_host_crashed(struct node *n)
 {

@@ -19,7 +19,8 @@ static struct node *victim(struct sim *s)
         sim_each(s, x)
         {
             if (x->kind == NODE_CLIENT) continue;
-            if (!master || (x->kind == NODE_DATA && x->alive && node_data_is_master(x))) pick[n++] = x;
+            if (!master || (x->kind == NODE_DATA && x->alive && node_data_is_master(x)))
+                pick[n++] = x;
         }
     return pick[rng_below(&s->rng, n)];
 }
@@ -33,8 +34,7 @@ static void fault_kill(struct sim *s, struct node *n)
 static void fault_crash(struct sim *s, struct node *n)
 {
     sim_crash_host(s, n->host);
-    sim_each(s, m)
-        if (m->host == n->host) sim_boot_later(m, outage(s));
+    sim_each(s, m) if (m->host == n->host) sim_boot_later(m, outage(s));
 }
 
 static void fault_freeze(struct sim *s, struct node *n)
@@ -103,12 +103,12 @@ static void fault_slow_disk(struct sim *s, struct node *n)
 
 static void fault_admin(struct sim *s, struct node *n)
 {
-    sim_each(s, m)
-        if (m->kind == NODE_SENTINEL && m->alive && rng_below(&s->rng, 2)) {
-            node_sentinel_admin(m);
-            sim_settle(m);
-            return;
-        }
+    sim_each(s, m) if (m->kind == NODE_SENTINEL && m->alive && rng_below(&s->rng, 2))
+    {
+        node_sentinel_admin(m);
+        sim_settle(m);
+        return;
+    }
 }
 
 /* Without Sentinels: anybody is told anything, chains and circles included. */
@@ -147,11 +147,13 @@ static void next_fault(struct sim *s, const struct sim_event *e)
 {
     if (s->phase != PHASE_FAULTS) return;
     int sum = 0;
-    for (size_t i = 0; i < KINDS; i++) sum += weight_of(s, i);
+    for (size_t i = 0; i < KINDS; i++)
+        sum += weight_of(s, i);
     if (sum && e) {
         int at = (int)rng_below(&s->rng, (uint64_t)sum);
         size_t i = 0;
-        while (at >= weight_of(s, i)) at -= weight_of(s, i++);
+        while (at >= weight_of(s, i))
+            at -= weight_of(s, i++);
         kinds[i].run(s, victim(s));
     }
     sim_at(s, sim_between(&s->rng, s->opt.fault_mean / 4, s->opt.fault_mean * 7 / 4), next_fault,

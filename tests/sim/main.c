@@ -44,10 +44,12 @@ static void print_replay(const struct sim *s)
 
 static void print_result(const struct sim *s, bool fine)
 {
-    if (fine) printf("seed %llu: fine after %llu steps\n", (unsigned long long)s->seed,
-                     (unsigned long long)s->step);
-    else printf("seed %llu, step %llu, %lld ms: %s: %s\n", (unsigned long long)s->seed,
-                (unsigned long long)s->step, (long long)s->now, s->failed, s->why);
+    if (fine)
+        printf("seed %llu: fine after %llu steps\n", (unsigned long long)s->seed,
+               (unsigned long long)s->step);
+    else
+        printf("seed %llu, step %llu, %lld ms: %s: %s\n", (unsigned long long)s->seed,
+               (unsigned long long)s->step, (long long)s->now, s->failed, s->why);
     print_replay(s);
 }
 
@@ -121,12 +123,15 @@ static bool run_breaks(void)
         struct job job = { .broken = &breaks[i] };
         struct sums sums = { 0 };
         uint64_t seed = 1;
-        while (seed <= BREAK_SEEDS_MAX && run_seed(seed, &job, &sums)) seed++;
+        while (seed <= BREAK_SEEDS_MAX && run_seed(seed, &job, &sums))
+            seed++;
         bool caught = seed <= BREAK_SEEDS_MAX;
         printf("%-16s %s %s (%s)", breaks[i].name, breaks[i].checker,
                caught ? "catches it" : "DOES NOT CATCH IT", breaks[i].what);
-        if (caught) printf(", seed %llu\n", (unsigned long long)seed);
-        else printf(", %d seeds\n", BREAK_SEEDS_MAX);
+        if (caught)
+            printf(", seed %llu\n", (unsigned long long)seed);
+        else
+            printf(", %d seeds\n", BREAK_SEEDS_MAX);
         fflush(stdout);
         fine &= caught;
     }
@@ -149,15 +154,24 @@ static bool read_args(int argc, char **argv, struct job *job)
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : "";
         bool ok = true, takes = true;
-        if (strcmp(a, "--seeds") == 0) ok = read_range(v, job);
-        else if (strcmp(a, "--seed") == 0) ok = job->one = read_number(v, &job->from);
-        else if (strcmp(a, "--until") == 0) ok = read_number(v, &job->until);
-        else if (strcmp(a, "--file") == 0) job->file = v;
-        else if (strcmp(a, "--break") == 0) ok = (job->broken = breaks_find(v)) != NULL;
-        else if (strcmp(a, "--trace") == 0) job->trace = true, takes = false;
-        else if (strcmp(a, "--json") == 0) job->trace = job->json = true, takes = false;
-        else if (strcmp(a, "--breaks") == 0) job->all_breaks = true, takes = false;
-        else return false;
+        if (strcmp(a, "--seeds") == 0)
+            ok = read_range(v, job);
+        else if (strcmp(a, "--seed") == 0)
+            ok = job->one = read_number(v, &job->from);
+        else if (strcmp(a, "--until") == 0)
+            ok = read_number(v, &job->until);
+        else if (strcmp(a, "--file") == 0)
+            job->file = v;
+        else if (strcmp(a, "--break") == 0)
+            ok = (job->broken = breaks_find(v)) != NULL;
+        else if (strcmp(a, "--trace") == 0)
+            job->trace = true, takes = false;
+        else if (strcmp(a, "--json") == 0)
+            job->trace = job->json = true, takes = false;
+        else if (strcmp(a, "--breaks") == 0)
+            job->all_breaks = true, takes = false;
+        else
+            return false;
         if (!ok) return false;
         i += takes;
     }
@@ -183,7 +197,8 @@ int main(int argc, char **argv)
     if (job.file) fine &= run_file(&job, &sums);
     if (job.to) fine &= run_range(&job, &sums);
     printf("%llu seeds, %llu failed; %llu steps, %llu failovers, %llu of %llu acknowledged writes "
-           "lost\n", (unsigned long long)sums.seeds, (unsigned long long)sums.failed,
+           "lost\n",
+           (unsigned long long)sums.seeds, (unsigned long long)sums.failed,
            (unsigned long long)sums.steps, (unsigned long long)sums.failovers,
            (unsigned long long)sums.lost, (unsigned long long)sums.acked);
     return fine ? 0 : 1;

@@ -30,7 +30,7 @@ struct side {
 struct pair {
     struct side side[2];
     struct way towards[2];
-    int id; /* ends are id * 2 and id * 2 + 1 */
+    int id;    /* ends are id * 2 and id * 2 + 1 */
     bool done; /* both sides closed: only kept as a number */
 };
 
@@ -50,7 +50,8 @@ struct net *net_new(struct sim *s)
 
 static void way_free(struct way *w)
 {
-    for (size_t i = w->head; i < w->queue.n; i++) str_free(&w->queue.at[i].data);
+    for (size_t i = w->head; i < w->queue.n; i++)
+        str_free(&w->queue.at[i].data);
     vec_free(&w->queue);
     w->head = 0;
     w->bytes = 0;
@@ -195,12 +196,16 @@ static void hand_over(struct net *t, struct pair *p, int to, int end, struct ite
         put(t, p, !to, ITEM_ACCEPT, (struct slice){ 0 });
         break;
     case ITEM_ACCEPT:
-        if (side_lives(s)) s->node->ops->up(s->node, end);
-        else answer_reset(t, p, to, ITEM_FIN);
+        if (side_lives(s))
+            s->node->ops->up(s->node, end);
+        else
+            answer_reset(t, p, to, ITEM_FIN);
         break;
     case ITEM_DATA:
-        if (side_lives(s)) s->node->ops->bytes(s->node, end, str_slice(data));
-        else answer_reset(t, p, to, ITEM_FIN);
+        if (side_lives(s))
+            s->node->ops->bytes(s->node, end, str_slice(data));
+        else
+            answer_reset(t, p, to, ITEM_FIN);
         break;
     case ITEM_FIN:
     case ITEM_REFUSE:
@@ -216,7 +221,8 @@ static void retire(struct net *t, struct pair *p)
     way_free(&p->towards[0]);
     way_free(&p->towards[1]);
     p->done = true;
-    while (t->first_live < t->pairs.n && t->pairs.at[t->first_live]->done) t->first_live++;
+    while (t->first_live < t->pairs.n && t->pairs.at[t->first_live]->done)
+        t->first_live++;
 }
 
 static void deliver(struct sim *s, const struct sim_event *e)
@@ -263,10 +269,12 @@ static void unstall(struct net *t, struct pair *p, int to)
 {
     struct way *w = &p->towards[to];
     struct node *n = p->side[to].node, *from = p->side[!to].node;
-    if (!w->stalled || !n || net_is_cut(t, from->host, n->host) || t->sim->host_down[n->host]) return;
+    if (!w->stalled || !n || net_is_cut(t, from->host, n->host) || t->sim->host_down[n->host])
+        return;
     w->stalled = false;
     int64_t due = t->sim->now + sim_between(&t->sim->rng, 0, 400); /* next retransmission */
-    for (size_t i = w->head; i < w->queue.n; i++) schedule(t, p, to, due);
+    for (size_t i = w->head; i < w->queue.n; i++)
+        schedule(t, p, to, due);
 }
 
 static void unstall_all(struct net *t)

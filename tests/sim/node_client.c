@@ -89,8 +89,7 @@ static void write_next(struct client *c)
 static void wait_for_all(struct client *c)
 {
     char n[NUM_I64_MAX];
-    struct slice argv[] = { SLICE("WAIT"),
-                            slice_of(n, num_from_i64(n, c->node->sim->opt.replicas)),
+    struct slice argv[] = { SLICE("WAIT"), slice_of(n, num_from_i64(n, c->node->sim->opt.replicas)),
                             SLICE("1000") };
     c->state = CLIENT_WAITS;
     say(c, 3, argv);
@@ -115,14 +114,19 @@ static void on_reply(struct client *c, const struct resp_value *v)
         return;
     case CLIENT_WRITES:
         if (v->kind != RESP_STATUS) break;
-        if (s->opt.wait_all) wait_for_all(c);
-        else acknowledged(c);
+        if (s->opt.wait_all)
+            wait_for_all(c);
+        else
+            acknowledged(c);
         return;
     case CLIENT_WAITS:
-        if (v->kind == RESP_INT && v->number >= s->opt.replicas) acknowledged(c);
-        else break;
+        if (v->kind == RESP_INT && v->number >= s->opt.replicas)
+            acknowledged(c);
+        else
+            break;
         return;
-    default: break;
+    default:
+        break;
     }
     rest(c); /* an error, or not enough: asked anew, perhaps another is master now */
 }
@@ -215,9 +219,14 @@ static void on_free(struct node *n)
     mem_free(n->self);
 }
 
-static const struct node_ops client_ops = { .boot = on_boot, .kill = on_kill, .free = on_free,
-                                            .timer = on_timer, .accepted = on_accepted,
-                                            .up = on_up, .bytes = on_bytes, .down = on_down };
+static const struct node_ops client_ops = { .boot = on_boot,
+                                            .kill = on_kill,
+                                            .free = on_free,
+                                            .timer = on_timer,
+                                            .accepted = on_accepted,
+                                            .up = on_up,
+                                            .bytes = on_bytes,
+                                            .down = on_down };
 
 struct node *node_client_new(struct sim *s, int nth, int group, int host)
 {

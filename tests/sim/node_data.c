@@ -61,7 +61,8 @@ void data_save(struct data *d)
 
 static void save_config(struct data *d)
 {
-    struct str text = d->is_master ? str_z("master") : str_fmt("%s %d", d->master_ip, d->master_port);
+    struct str text =
+        d->is_master ? str_z("master") : str_fmt("%s %d", d->master_ip, d->master_port);
     disk_write(d->node, DISK_STATE, str_slice(text));
     disk_sync(d->node, DISK_STATE);
     str_free(&text);
@@ -83,7 +84,8 @@ void data_publish(struct data *d, struct slice payload)
 
 static void dconn_clear_queue(struct dconn *c)
 {
-    for (size_t i = 0; i < c->queued.n; i++) str_free(&c->queued.at[i]);
+    for (size_t i = 0; i < c->queued.n; i++)
+        str_free(&c->queued.at[i]);
     vec_clear(&c->queued);
     c->in_multi = false;
 }
@@ -92,7 +94,8 @@ void data_close(struct data *d, struct dconn *c)
 {
     data_peer_gone(d, c);
     struct dconn **at = &d->conns;
-    while (*at != c) at = &(*at)->next;
+    while (*at != c)
+        at = &(*at)->next;
     *at = c->next;
     net_close(d->node->sim->net, c->end);
     dconn_clear_queue(c);
@@ -177,8 +180,10 @@ static void cmd_role(struct data *d, struct dconn *c, int argc, const struct sli
 static void cmd_slaveof(struct data *d, struct dconn *c, int argc, const struct slice *argv)
 {
     int64_t port = 0;
-    if (slice_ieqz(argv[1], "NO")) data_promote(d);
-    else if (num_to_i64(argv[2], &port)) data_follow(d, argv[1], (int)port);
+    if (slice_ieqz(argv[1], "NO"))
+        data_promote(d);
+    else if (num_to_i64(argv[2], &port))
+        data_follow(d, argv[1], (int)port);
     resp_status(&d->out, SLICE("OK"));
 }
 
@@ -252,8 +257,10 @@ static void cmd_wait(struct data *d, struct dconn *c, int argc, const struct sli
     int64_t n = 0, timeout = 0;
     num_to_i64(argv[1], &n);
     num_to_i64(argv[2], &timeout);
-    if (d->is_master) data_wait(d, c, (int)n, timeout);
-    else resp_error(&d->out, SLICE("ERR WAIT cannot be used with replica instances."));
+    if (d->is_master)
+        data_wait(d, c, (int)n, timeout);
+    else
+        resp_error(&d->out, SLICE("ERR WAIT cannot be used with replica instances."));
 }
 
 static const struct {
@@ -261,12 +268,20 @@ static const struct {
     int arity; /* at least */
     void (*run)(struct data *d, struct dconn *c, int argc, const struct slice *argv);
 } commands[] = {
-    { "PING", 1, cmd_ping },       { "INFO", 1, cmd_info },     { "PUBLISH", 3, cmd_publish },
-    { "W", 3, cmd_write },         { "WAIT", 3, cmd_wait },     { "ROLE", 1, cmd_role },
-    { "SLAVEOF", 3, cmd_slaveof }, { "CONFIG", 2, cmd_config }, { "CLIENT", 2, cmd_client },
-    { "SUBSCRIBE", 2, cmd_subscribe }, { "AUTH", 2, cmd_ok },
+    { "PING", 1, cmd_ping },
+    { "INFO", 1, cmd_info },
+    { "PUBLISH", 3, cmd_publish },
+    { "W", 3, cmd_write },
+    { "WAIT", 3, cmd_wait },
+    { "ROLE", 1, cmd_role },
+    { "SLAVEOF", 3, cmd_slaveof },
+    { "CONFIG", 2, cmd_config },
+    { "CLIENT", 2, cmd_client },
+    { "SUBSCRIBE", 2, cmd_subscribe },
+    { "AUTH", 2, cmd_ok },
     { "REPLCONF", 1, data_replica_command },
-    { "PSYNC", 3, data_replica_command }, { "SYNC", 1, data_replica_command },
+    { "PSYNC", 3, data_replica_command },
+    { "SYNC", 1, data_replica_command },
 };
 
 static void run_one(struct data *d, struct dconn *c, int argc, const struct slice *argv)
@@ -327,8 +342,10 @@ static void close_marked(struct data *d)
 void node_data_set_role(struct node *n, struct node *master)
 {
     struct data *d = data_of(n);
-    if (master) data_follow(d, slice_z(master->ip), master->port);
-    else data_promote(d);
+    if (master)
+        data_follow(d, slice_z(master->ip), master->port);
+    else
+        data_promote(d);
     save_config(d);
     close_marked(d);
 }
@@ -404,11 +421,19 @@ static void on_timer(struct node *n, uint64_t tag)
 {
     struct data *d = data_of(n);
     switch (tag & 15) {
-    case DATA_TAG_CRON: cron(d); break;
-    case DATA_TAG_STALE_HELLO: data_publish(d, str_slice(d->stale_hello)); break;
+    case DATA_TAG_CRON:
+        cron(d);
+        break;
+    case DATA_TAG_STALE_HELLO:
+        data_publish(d, str_slice(d->stale_hello));
+        break;
     case DATA_TAG_LINK:
-    case DATA_TAG_LOADED: data_link_timer(d, tag); break;
-    default: data_master_timer(d, tag); break;
+    case DATA_TAG_LOADED:
+        data_link_timer(d, tag);
+        break;
+    default:
+        data_master_timer(d, tag);
+        break;
     }
     close_marked(d);
 }
@@ -479,8 +504,11 @@ static void on_boot(struct node *n)
     restore(d, saved, offset);
     d->link_end = -1;
     d->link_due = INT64_MAX;
-    struct link_settings set = { .timeout_ms = o->repl_timeout, .user = "", .password = "",
-                                 .listening_port = n->port, .announce_ip = "" };
+    struct link_settings set = { .timeout_ms = o->repl_timeout,
+                                 .user = "",
+                                 .password = "",
+                                 .listening_port = n->port,
+                                 .announce_ip = "" };
     link_init(&d->link, &set, rng_next(&n->rng));
     d->last_save = n->sim->now;
     sim_timer(n, sim_between(&n->rng, 1, CRON_MS), DATA_TAG(DATA_TAG_CRON, 0));
@@ -490,7 +518,8 @@ static void on_boot(struct node *n)
 static void on_kill(struct node *n)
 {
     struct data *d = data_of(n);
-    while (d->conns) data_close(d, d->conns);
+    while (d->conns)
+        data_close(d, d->conns);
     link_free(&d->link);
     feed_free(&d->feed);
     buf_free(&d->link_in);
@@ -509,9 +538,14 @@ static void on_free(struct node *n)
     mem_free(n->self);
 }
 
-static const struct node_ops data_ops = { .boot = on_boot, .kill = on_kill, .free = on_free,
-                                          .timer = on_timer, .accepted = on_accepted,
-                                          .up = on_up, .bytes = on_bytes, .down = on_down };
+static const struct node_ops data_ops = { .boot = on_boot,
+                                          .kill = on_kill,
+                                          .free = on_free,
+                                          .timer = on_timer,
+                                          .accepted = on_accepted,
+                                          .up = on_up,
+                                          .bytes = on_bytes,
+                                          .down = on_down };
 
 struct node *node_data_new(struct sim *s, int nth, int group, int host)
 {

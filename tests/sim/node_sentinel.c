@@ -17,7 +17,7 @@
 #include "tests/sim/world.h"
 
 #define CONNECT_MAX_MS 3000 /* a connect that hangs is given up, as the shell does */
-#define NOBODY UINT64_MAX /* an administrator does not wait for the answer */
+#define NOBODY UINT64_MAX   /* an administrator does not wait for the answer */
 #define TAG_TICK 1
 #define TAG_GIVE_UP 2 /* + end * 4 */
 
@@ -65,8 +65,10 @@ static struct chan *chan_new(struct sentinel *t, int end, bool ours)
     c->ours = ours;
     c->next = t->chans;
     t->chans = c;
-    if (ours) resp_reply_init(&c->reply, 1 << 20);
-    else resp_request_init(&c->request, 1 << 20);
+    if (ours)
+        resp_reply_init(&c->reply, 1 << 20);
+    else
+        resp_request_init(&c->request, 1 << 20);
     net_set_owner(t->node->sim->net, end, c);
     return c;
 }
@@ -74,10 +76,13 @@ static struct chan *chan_new(struct sentinel *t, int end, bool ours)
 static void chan_delete(struct sentinel *t, struct chan *c)
 {
     struct chan **at = &t->chans;
-    while (*at != c) at = &(*at)->next;
+    while (*at != c)
+        at = &(*at)->next;
     *at = c->next;
-    if (c->ours) resp_reply_free(&c->reply);
-    else resp_request_free(&c->request);
+    if (c->ours)
+        resp_reply_free(&c->reply);
+    else
+        resp_request_free(&c->request);
     net_close(t->node->sim->net, c->end);
     buf_free(&c->in);
     vec_free(&c->tags);
@@ -151,7 +156,8 @@ static void read_state(struct sentinel *t, struct slice text)
     if (sn_state_read(t->core, lines, n, &bad, &msg) != ERR_NONE)
         sim_fail(t->node->sim, "S3", "%s cannot read its own state, line %zu: %s", t->node->name,
                  bad, msg.text);
-    for (size_t i = 0; i < n; i++) mem_free(blocks[i]);
+    for (size_t i = 0; i < n; i++)
+        mem_free(blocks[i]);
 }
 
 static bool persist(struct sentinel *t)
@@ -220,9 +226,15 @@ static void do_answer(struct sentinel *t, const struct sn_action *a)
     if (!c) return;
     buf_clear(&t->out);
     switch (a->answer) {
-    case SN_ANS_OK: resp_status(&t->out, SLICE("OK")); break;
-    case SN_ANS_ERROR: resp_error(&t->out, a->text); break;
-    case SN_ANS_INT: resp_int(&t->out, a->integer); break;
+    case SN_ANS_OK:
+        resp_status(&t->out, SLICE("OK"));
+        break;
+    case SN_ANS_ERROR:
+        resp_error(&t->out, a->text);
+        break;
+    case SN_ANS_INT:
+        resp_int(&t->out, a->integer);
+        break;
     case SN_ANS_VOTE:
         tell(t->node->sim, t->node, "answers down=%lld vote=%.*s epoch=%llu", (long long)a->integer,
              SLICE_ARG(a->text), (unsigned long long)a->epoch);
@@ -242,18 +254,34 @@ static void perform(struct sentinel *t, const struct sn_action *a)
     case SN_DO_NONE:
     case SN_DO_PERSIST: /* performed by the caller: it may fail */
     case SN_DO_SCRIPT:
-    case SN_DO_EXIT: break;
-    case SN_DO_SEND: do_send(t, a); break;
-    case SN_DO_CONNECT: do_connect(t, a); break;
-    case SN_DO_DISCONNECT: do_disconnect(t, a); break;
-    case SN_DO_RESOLVE: must_not_reach("the simulator has no names"); break;
-    case SN_DO_ANSWER: do_answer(t, a); break;
-    case SN_DO_EVENT: tell(s, t->node, "%.*s %.*s", SLICE_ARG(a->channel), SLICE_ARG(a->text)); break;
-    case SN_DO_LOG: tell(s, t->node, "# %.*s", SLICE_ARG(a->text)); break;
+    case SN_DO_EXIT:
+        break;
+    case SN_DO_SEND:
+        do_send(t, a);
+        break;
+    case SN_DO_CONNECT:
+        do_connect(t, a);
+        break;
+    case SN_DO_DISCONNECT:
+        do_disconnect(t, a);
+        break;
+    case SN_DO_RESOLVE:
+        must_not_reach("the simulator has no names");
+        break;
+    case SN_DO_ANSWER:
+        do_answer(t, a);
+        break;
+    case SN_DO_EVENT:
+        tell(s, t->node, "%.*s %.*s", SLICE_ARG(a->channel), SLICE_ARG(a->text));
+        break;
+    case SN_DO_LOG:
+        tell(s, t->node, "# %.*s", SLICE_ARG(a->text));
+        break;
     }
 }
 
-/* A tick under way that comes early enough is left alone: most steps only move the deadline back. */
+/* A tick under way that comes early enough is left alone: most steps only move the deadline back.
+ */
 static void arm(struct sentinel *t)
 {
     int64_t due = sn_deadline(t->core);
@@ -265,8 +293,10 @@ static void arm(struct sentinel *t)
 static void on_tick(struct sentinel *t)
 {
     t->tick_due = INT64_MAX;
-    if (t->node->sim->now >= sn_deadline(t->core)) step(t, &(struct sn_event){ .kind = SN_TICK });
-    else arm(t);
+    if (t->node->sim->now >= sn_deadline(t->core))
+        step(t, &(struct sn_event){ .kind = SN_TICK });
+    else
+        arm(t);
 }
 
 static void step(struct sentinel *t, struct sn_event *ev)
@@ -282,8 +312,10 @@ static void step(struct sentinel *t, struct sn_event *ev)
         if (a->kind == SN_DO_PERSIST) {
             bool saved = persist(t);
             tell(s, t->node, saved ? "saves its state" : "cannot save its state");
-            if (saved) check_sentinel_saved(t->node, t->core);
-            else sn_save_failed(t->core, &t->actions, i);
+            if (saved)
+                check_sentinel_saved(t->node, t->core);
+            else
+                sn_save_failed(t->core, &t->actions, i);
             continue;
         }
         struct sn_action changed = *a;
@@ -300,12 +332,10 @@ static void step(struct sentinel *t, struct sn_event *ev)
 static void to_sn_value(const struct resp_value *v, struct sn_value *out, struct sn_value *room,
                         size_t *used, size_t cap)
 {
-    static const enum sn_value_kind kinds[] = { [RESP_STATUS] = SN_VAL_STATUS,
-                                                [RESP_ERROR] = SN_VAL_ERROR,
-                                                [RESP_INT] = SN_VAL_INT,
-                                                [RESP_BULK] = SN_VAL_BULK,
-                                                [RESP_NULL] = SN_VAL_NIL,
-                                                [RESP_ARRAY] = SN_VAL_ARRAY };
+    static const enum sn_value_kind kinds[] = {
+        [RESP_STATUS] = SN_VAL_STATUS, [RESP_ERROR] = SN_VAL_ERROR, [RESP_INT] = SN_VAL_INT,
+        [RESP_BULK] = SN_VAL_BULK,     [RESP_NULL] = SN_VAL_NIL,    [RESP_ARRAY] = SN_VAL_ARRAY
+    };
     must(v->kind <= RESP_ARRAY);
     *out = (struct sn_value){ .kind = kinds[v->kind], .integer = v->number, .text = v->text };
     if (v->kind != RESP_ARRAY || *used + v->n > cap) return;
@@ -313,7 +343,8 @@ static void to_sn_value(const struct resp_value *v, struct sn_value *out, struct
     *used += v->n;
     out->items = items;
     out->n = v->n;
-    for (size_t i = 0; i < v->n; i++) to_sn_value(&v->item[i], &items[i], room, used, cap);
+    for (size_t i = 0; i < v->n; i++)
+        to_sn_value(&v->item[i], &items[i], room, used, cap);
 }
 
 static void one_reply(struct sentinel *t, struct chan *c)
@@ -371,8 +402,8 @@ static void one_request(struct sentinel *t, struct chan *c)
     int argc = c->request.argc;
     buf_clear(&t->out);
     if (argc == 6 && slice_ieqz(argv[1], "IS-MASTER-DOWN-BY-ADDR")) {
-        step(t, &(struct sn_event){ .kind = SN_ASKED, .argv = argv + 2, .argc = 4,
-                                    .asker = (uint64_t)c->end });
+        step(t, &(struct sn_event){
+                    .kind = SN_ASKED, .argv = argv + 2, .argc = 4, .asker = (uint64_t)c->end });
     } else if (argc == 3 && slice_ieqz(argv[0], "SENTINEL")) {
         ask_address(t, c, argv[2]);
     } else if (argc == 3 && slice_ieqz(argv[0], "PUBLISH")) {
@@ -410,8 +441,8 @@ static void on_up(struct node *n, int end)
     struct chan *c = net_owner(n->sim->net, end);
     if (!c) return;
     c->up = true;
-    step(t, &(struct sn_event){ .kind = SN_LINK_UP, .link = c->link, .conn = c->conn,
-                                .local_ip = slice_z(n->ip) });
+    step(t, &(struct sn_event){
+                .kind = SN_LINK_UP, .link = c->link, .conn = c->conn, .local_ip = slice_z(n->ip) });
 }
 
 static void on_bytes(struct node *n, int end, struct slice bytes)
@@ -420,8 +451,10 @@ static void on_bytes(struct node *n, int end, struct slice bytes)
     struct chan *c = net_owner(n->sim->net, end);
     if (!c) return;
     buf_puts(&c->in, bytes);
-    if (c->ours) read_replies(t, end);
-    else read_requests(t, end);
+    if (c->ours)
+        read_replies(t, end);
+    else
+        read_requests(t, end);
 }
 
 static void lost(struct sentinel *t, struct chan *c)
@@ -470,7 +503,8 @@ static void on_boot(struct node *n)
 static void on_kill(struct node *n)
 {
     struct sentinel *t = self_of(n);
-    while (t->chans) chan_delete(t, t->chans);
+    while (t->chans)
+        chan_delete(t, t->chans);
     sn_actions_free(&t->actions);
     t->actions = (struct sn_actions){ 0 };
     if (t->core) sn_core_delete(t->core);
@@ -483,9 +517,14 @@ static void on_free(struct node *n)
     mem_free(n->self);
 }
 
-static const struct node_ops sentinel_ops = { .boot = on_boot, .kill = on_kill, .free = on_free,
-                                              .timer = on_timer, .accepted = on_accepted,
-                                              .up = on_up, .bytes = on_bytes, .down = on_down };
+static const struct node_ops sentinel_ops = { .boot = on_boot,
+                                              .kill = on_kill,
+                                              .free = on_free,
+                                              .timer = on_timer,
+                                              .accepted = on_accepted,
+                                              .up = on_up,
+                                              .bytes = on_bytes,
+                                              .down = on_down };
 
 struct node *node_sentinel_new(struct sim *s, int nth, int host)
 {
@@ -506,10 +545,18 @@ void node_sentinel_admin(struct node *n)
     struct slice argv[3] = { slice_z(name), SLICE("parallel-syncs"), SLICE("1") };
     struct sn_event ev = { .argv = argv, .argc = 1, .asker = NOBODY };
     switch (rng_below(&s->rng, s->opt.forced_failovers ? 4 : 2)) {
-    case 0: ev.kind = SN_ADM_FLUSHCONFIG, ev.argc = 0; break;
-    case 1: ev.kind = SN_ADM_SET, ev.argc = 3; break;
-    case 2: ev.kind = SN_ADM_RESET; break; /* forgets its peers: the count of voters shrinks */
-    default: ev.kind = SN_ADM_FAILOVER; break;
+    case 0:
+        ev.kind = SN_ADM_FLUSHCONFIG, ev.argc = 0;
+        break;
+    case 1:
+        ev.kind = SN_ADM_SET, ev.argc = 3;
+        break;
+    case 2:
+        ev.kind = SN_ADM_RESET;
+        break; /* forgets its peers: the count of voters shrinks */
+    default:
+        ev.kind = SN_ADM_FAILOVER;
+        break;
     }
     tell(s, n, "administrator's command %d", (int)ev.kind);
     step(t, &ev);

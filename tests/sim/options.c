@@ -18,7 +18,8 @@ static void draw_set(struct options *o, struct rng *r)
     o->failover_timeout = sim_between(r, 3, 9) * 1000;
     o->tilt_period = rng_below(r, 4) ? sim_between(r, 2, 6) * 1000 : 30000;
     o->parallel_syncs = (int)sim_between(r, 1, 2);
-    o->odd_priority = rng_below(r, 5) == 0 && o->replicas > 1 ? (int)sim_between(r, 1, o->replicas) : -1;
+    o->odd_priority =
+        rng_below(r, 5) == 0 && o->replicas > 1 ? (int)sim_between(r, 1, o->replicas) : -1;
     o->chained = rng_below(r, 6) == 0 && o->replicas > 1 ? 2 : -1;
     if (o->chained >= 0) o->odd_priority = -1; /* somebody known must be fit for promotion */
 }

@@ -26,11 +26,12 @@ struct options {
     /* the faults of the first phase */
     int64_t faults_ms;  /* how long it lasts */
     int64_t fault_mean; /* between two faults */
-    int kill, crash, freeze, partition, one_way, isolate, lose_disk, slow_disk, admin, role; /* weights */
+    int kill, crash, freeze, partition, one_way, isolate, lose_disk, slow_disk, admin,
+        role;               /* weights */
     uint64_t crash_between; /* a death between two actions of one list */
     uint64_t persist_fails;
-    int64_t outage_max;     /* how long a fault stays */
-    bool forced_failovers;  /* admin faults include SENTINEL FAILOVER */
+    int64_t outage_max;    /* how long a fault stays */
+    bool forced_failovers; /* admin faults include SENTINEL FAILOVER */
     bool minority_stays_dead;
     bool last_blow; /* in the quiet phase the masters die once more */
 

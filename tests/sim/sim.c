@@ -52,9 +52,15 @@ void sim_at(struct sim *s, int64_t after, void (*run)(struct sim *, const struct
                                      .a = a });
 }
 
-static void run_timer(struct sim *s, const struct sim_event *e) { e->node->ops->timer(e->node, e->a); }
+static void run_timer(struct sim *s, const struct sim_event *e)
+{
+    e->node->ops->timer(e->node, e->a);
+}
 
-void sim_timer(struct node *n, int64_t after, uint64_t tag) { sim_at(n->sim, after, run_timer, n, tag); }
+void sim_timer(struct node *n, int64_t after, uint64_t tag)
+{
+    sim_at(n->sim, after, run_timer, n, tag);
+}
 
 void sim_init(struct sim *s, uint64_t seed, const struct breakage *broken, enum trace_mode mode)
 {
@@ -78,8 +84,14 @@ struct node *sim_add(struct sim *s, enum node_kind kind, int nth, int host, int 
     static const char letter[] = { [NODE_SENTINEL] = 's', [NODE_DATA] = 'd', [NODE_CLIENT] = 'c' };
     must(s->nodes.n < SIM_NODES_MAX);
     struct node *n = mem_zalloc(sizeof(*n));
-    *n = (struct node){ .sim = s, .ops = ops, .self = self, .kind = kind, .nth = nth, .port = port,
-                        .index = (int)s->nodes.n, .host = host };
+    *n = (struct node){ .sim = s,
+                        .ops = ops,
+                        .self = self,
+                        .kind = kind,
+                        .nth = nth,
+                        .port = port,
+                        .index = (int)s->nodes.n,
+                        .host = host };
     snprintf(n->name, sizeof(n->name), "%c%d", letter[kind], nth);
     snprintf(n->ip, sizeof(n->ip), "10.0.0.%d", host + 1);
     rng_seed(&n->rng, s->seed * 1000003 + (uint64_t)n->index);
@@ -89,8 +101,7 @@ struct node *sim_add(struct sim *s, enum node_kind kind, int nth, int host, int 
 
 struct node *sim_node_at(struct sim *s, struct slice ip, int port)
 {
-    sim_each(s, n)
-        if (n->port == port && slice_eqz(ip, n->ip)) return n;
+    sim_each(s, n) if (n->port == port && slice_eqz(ip, n->ip)) return n;
     return NULL;
 }
 
@@ -170,11 +181,12 @@ void sim_settle(struct node *n)
     struct sim *s = n->sim;
     int host = n->host;
     bool machine = rng_below(&s->rng, 2);
-    if (machine) sim_crash_host(s, host);
-    else sim_kill(n);
-    sim_each(s, m)
-        if (m == n || (machine && m->host == host))
-            sim_boot_later(m, sim_between(&s->rng, 50, s->opt.outage_max));
+    if (machine)
+        sim_crash_host(s, host);
+    else
+        sim_kill(n);
+    sim_each(s, m) if (m == n || (machine && m->host == host))
+        sim_boot_later(m, sim_between(&s->rng, 50, s->opt.outage_max));
 }
 
 /* --- the run --- */

@@ -54,20 +54,20 @@ struct node {
     const struct node_ops *ops;
     void *self;
     enum node_kind kind;
-    int index;      /* in sim->nodes */
-    int nth;        /* among its kind */
-    int group;      /* data nodes and clients: which master's set */
-    char name[12];  /* "s0", "d3", "c1" */
+    int index;     /* in sim->nodes */
+    int nth;       /* among its kind */
+    int group;     /* data nodes and clients: which master's set */
+    char name[12]; /* "s0", "d3", "c1" */
     char ip[16];
     int port;
-    int host;       /* machines are cut off and crash as a whole */
+    int host; /* machines are cut off and crash as a whole */
     bool alive;
     bool crash_due; /* asked for by the running handler */
     bool stay_dead; /* chosen not to come back in the liveness phase */
     uint32_t life;
     int64_t busy_until; /* frozen, or inside a slow disk call */
     int64_t slow_disk_until;
-    struct rng rng;     /* the node's own choices */
+    struct rng rng; /* the node's own choices */
 };
 
 struct sim_event {
@@ -145,8 +145,8 @@ static inline int64_t sim_between(struct rng *r, int64_t lo, int64_t hi)
 
 struct node *sim_node_at(struct sim *s, struct slice ip, int port);
 
-#define sim_each(s, it)                                        \
-    for (size_t i_##it = 0; i_##it < (s)->nodes.n; i_##it++) \
+#define sim_each(s, it)                                                                            \
+    for (size_t i_##it = 0; i_##it < (s)->nodes.n; i_##it++)                                       \
         for (struct node *it = (s)->nodes.at[i_##it]; it; it = NULL)
 
 #endif

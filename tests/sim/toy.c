@@ -15,7 +15,8 @@ struct saved {
 
 uint64_t toy_hash(uint64_t h, struct slice bytes)
 {
-    for (size_t i = 0; i < bytes.n; i++) h = (h ^ (uint8_t)bytes.p[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < bytes.n; i++)
+        h = (h ^ (uint8_t)bytes.p[i]) * 0x100000001b3u;
     return h;
 }
 
@@ -51,14 +52,17 @@ bool toy_apply(struct toy *t, int argc, const struct slice *argv)
     if (slice_eqz(argv[0], "MULTI")) {
         t->in_multi = true;
     } else if (slice_eqz(argv[0], "EXEC")) {
-        for (int i = 0; i < t->queued; i++) write_one(t, t->queue[i]);
+        for (int i = 0; i < t->queued; i++)
+            write_one(t, t->queue[i]);
         toy_forget_multi(t);
     } else if (slice_eqz(argv[0], "W")) {
         int64_t number;
         if (argc != 3 || !num_to_i64(argv[1], &number)) return false;
         if (number < 0 || number >= TOY_WRITES_MAX) return false;
-        if (!t->in_multi) write_one(t, number);
-        else if (t->queued < TOY_QUEUE_MAX) t->queue[t->queued++] = number;
+        if (!t->in_multi)
+            write_one(t, number);
+        else if (t->queued < TOY_QUEUE_MAX)
+            t->queue[t->queued++] = number;
     } else {
         return slice_eqz(argv[0], "PING") || slice_eqz(argv[0], "SELECT") ||
                slice_eqz(argv[0], "PUBLISH") || slice_eqz(argv[0], "REPLCONF");

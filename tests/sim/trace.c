@@ -35,9 +35,12 @@ static void print_json(const struct sim *s, const struct node *n, const char *te
     printf("{\"step\":%llu,\"ms\":%lld,\"node\":\"%s\",\"text\":\"", (unsigned long long)s->step,
            (long long)s->now, n ? n->name : "");
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\') printf("\\%c", *p);
-        else if (*p < 32 || *p > 126) printf("\\u%04x", *p);
-        else putchar(*p);
+        if (*p == '"' || *p == '\\')
+            printf("\\%c", *p);
+        else if (*p < 32 || *p > 126)
+            printf("\\u%04x", *p);
+        else
+            putchar(*p);
     }
     puts("\"}");
 }
@@ -67,5 +70,6 @@ void trace_print(const struct trace *t)
 {
     if (!t->ring) return;
     size_t from = t->count > TRACE_LINES ? t->count - TRACE_LINES : 0;
-    for (size_t i = from; i < t->count; i++) puts(t->ring[i % TRACE_LINES]);
+    for (size_t i = from; i < t->count; i++)
+        puts(t->ring[i % TRACE_LINES]);
 }

@@ -33,9 +33,9 @@ void trace_line(struct sim *s, const struct node *n, const char *fmt, ...)
 void trace_print(const struct trace *t);
 
 /* `tell(sim, node or NULL, "words %d", x)`: costs one comparison when the trace is off. */
-#define tell(s, n, ...)                                                      \
-    do {                                                                     \
-        if ((s)->trace.mode != TRACE_OFF) trace_line((s), (n), __VA_ARGS__); \
+#define tell(s, n, ...)                                                                            \
+    do {                                                                                           \
+        if ((s)->trace.mode != TRACE_OFF) trace_line((s), (n), __VA_ARGS__);                       \
     } while (0)
 
 #endif

@@ -25,14 +25,16 @@ struct node *world_sentinel(struct sim *s, int nth)
 int world_group(const struct sim *s, struct slice name)
 {
     int64_t g;
-    if (name.n < 2 || name.p[0] != 'g' || !num_to_i64(slice_of(name.p + 1, name.n - 1), &g)) return -1;
+    if (name.n < 2 || name.p[0] != 'g' || !num_to_i64(slice_of(name.p + 1, name.n - 1), &g))
+        return -1;
     return g >= 0 && g < s->opt.groups ? (int)g : -1;
 }
 
 void world_build(struct sim *s)
 {
     int host = 0, data = s->opt.groups * world_data_count(s);
-    for (int i = 0; i < data; i++) node_data_new(s, i, i / world_data_count(s), host++);
+    for (int i = 0; i < data; i++)
+        node_data_new(s, i, i / world_data_count(s), host++);
     for (int i = 0; i < s->opt.sentinels; i++)
         node_sentinel_new(s, i, s->opt.shared_hosts && i < data ? i : host++);
     for (int i = 0; i < s->opt.clients * s->opt.groups; i++)
@@ -45,8 +47,10 @@ void world_start(struct sim *s)
 {
     sim_each(s, n)
     {
-        if (n->kind == NODE_SENTINEL) sim_boot_later(n, WATCHED_MS);
-        else sim_boot(n);
+        if (n->kind == NODE_SENTINEL)
+            sim_boot_later(n, WATCHED_MS);
+        else
+            sim_boot(n);
     }
     sim_at(s, SETTLE_MS, begin_faults, NULL, 0);
 }
