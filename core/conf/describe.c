@@ -74,9 +74,9 @@ void conf_describe_markdown(const struct conf_table *tables, size_t n, struct bu
              "Made by `tanist --print-directives markdown`; a test compares. *When*: live, by "
              "CONFIG SET too; protected, by CONFIG SET where\n`enable-protected-configs` allows "
              "it; start, in the file or on the command line only; file, a line of the file "
-             "only. A directive with\n**no effect** is accepted so that files made for Redis load; setting it to "
-             "another value than its default is told in the log. A\n**refused** one is an error "
-             "unless it has its default.\n");
+             "only. A directive with\n**no effect** is accepted so that files made for Redis "
+             "load; setting it to another value than its default is told in the log. A\n"
+             "**refused** one is an error unless it has its default.\n");
     for (size_t t = 0; t < n; t++) {
         const struct conf_row **all = sorted(&tables[t]);
         buf_fmt(out, "\n## %s\n\n| directive | values | default | when | meaning |\n"

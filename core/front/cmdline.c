@@ -102,7 +102,10 @@ static void words_flush(struct conf_lines *l, struct words *w)
     struct slice first = w->at.n ? w->at.at[0] : SLICE("");
     /* `--save` alone is `save ""`; `--sentinel` alone only chose the personality. */
     if (w->at.n == 1 && slice_ieqz(first, "save")) vec_push(&w->at, SLICE(""));
-    if (w->at.n == 1 && slice_ieqz(first, "sentinel")) vec_clear(&w->at);
+    if (w->at.n == 1 && slice_ieqz(first, "sentinel")) {
+        vec_clear(&w->at);
+        l->next_number++; /* it counts as a line in Redis' errors */
+    }
     if (w->at.n) conf_read_words(l, w->at.at, w->at.n);
     vec_clear(&w->at);
 }
@@ -197,21 +200,6 @@ static enum cmdline_mode mode_of(int *argc, char ***argv)
     return mode;
 }
 
-static bool sentinel_file_ok(const struct front_start *s)
-{
-    struct errmsg m = { "" };
-    if (!s->config_file) {
-        log_warning("Sentinel needs config file on disk to save state. Exiting...");
-        return false;
-    }
-    if (process_writable_check(s->config_file, &m)) {
-        log_warning("Sentinel config file %s is not writable: %s. Exiting...", s->config_file,
-                    m.text);
-        return false;
-    }
-    return true;
-}
-
 enum cmdline_mode cmdline_read(struct front_start *s, int argc, char **argv, int *code)
 {
     *s = (struct front_start){ .argc = argc, .argv = argv,
@@ -237,7 +225,6 @@ enum cmdline_mode cmdline_read(struct front_start *s, int argc, char **argv, int
         fputs("--check-config needs a file\n", stderr);
         ok = false;
     }
-    if (ok && mode == CMDLINE_RUN && s->sentinel && s->lines.error.n == 0) ok = sentinel_file_ok(s);
     return ok ? mode : CMDLINE_EXIT;
 }
 

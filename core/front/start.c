@@ -181,12 +181,28 @@ static void write_pid_file(const struct front_config *cfg, bool background)
     if (process_pid_file(path, &m)) log_warning("Failed to write PID file: %s", m.text);
 }
 
+static bool sentinel_file_ok(const struct front_start *s)
+{
+    struct errmsg m = { "" };
+    if (!s->config_file) {
+        log_warning("Sentinel needs config file on disk to save state. Exiting...");
+        return false;
+    }
+    if (process_writable_check(s->config_file, &m)) {
+        log_warning("Sentinel config file %s is not writable: %s. Exiting...", s->config_file,
+                    m.text);
+        return false;
+    }
+    return true;
+}
+
 bool start_process(struct front_start *s, struct front_config *cfg, struct conf *c)
 {
     if (!enter_folder(cfg)) return false;
     log_open((enum log_level)cfg->loglevel, cfg->logfile, cfg->syslog_enabled, cfg->syslog_ident,
              cfg->syslog_facility);
     log_set_role(s->sentinel ? 'X' : 'C');
+    if (s->sentinel && !sentinel_file_ok(s)) return false;
     process_ignore_signals();
     bool background = cfg->daemonize && cfg->supervised == SUPERVISED_NO;
     if (background && !process_daemonize()) log_warning("Can't go to the background: fork failed");
