@@ -73,6 +73,7 @@ struct sn_conn_state {
     int64_t tried;    /* last attempt to connect */
     int64_t heard;    /* last value received */
     unsigned pending; /* commands without a reply so far (cmd only) */
+    unsigned tries;   /* attempts to connect since the last success */
 };
 
 /* The two connections to one process, and the liveness clock that belongs to them. */

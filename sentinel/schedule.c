@@ -8,7 +8,8 @@
 #include "sentinel/view.h"
 
 #define RECONNECT_MS 100       /* between two attempts */
-#define CONNECT_TIMEOUT_MS 1500 /* one SYN and one repetition */
+#define CONNECT_SHORT_MS 250   /* on a LAN an answer comes in this time or never */
+#define CONNECT_LONG_MS 1500   /* every fourth attempt: far hosts, one lost SYN */
 #define RESOLVE_MS 1000        /* a name is asked for at most so often */
 #define EAGER_MS 10000         /* after a start or a switch replicas are looked for each second */
 
@@ -55,6 +56,14 @@ int64_t sn_info_period(const struct sn_instance *inst)
 
 /* ---- connections ---- */
 
+/* Packets to a host that is down vanish without a word: an attempt that began a moment before the
+ * host came back would be lost too. So most attempts are short, and well below down-after. */
+static int64_t connect_timeout(const struct sn_instance *inst, const struct sn_conn_state *c)
+{
+    if (c->tries % 4 == 0) return CONNECT_LONG_MS;
+    return clamp(inst->group->saved.down_after_ms / 4, 50, CONNECT_SHORT_MS);
+}
+
 static void connect_now(struct sn_instance *inst, enum sn_conn conn)
 {
     struct sn_core *core = inst->group->core;
@@ -94,9 +103,11 @@ static void try_connect(struct sn_instance *inst, enum sn_conn conn)
         return;
     }
     c->tried = core->now;
+    c->tries++;
     if (stale_name) resolve(inst);
     else if (inst->addr.ip[0]) connect_now(inst, conn);
-    sn_want(inst->group, core->now + (c->phase == SN_CONNECTING ? CONNECT_TIMEOUT_MS : RESOLVE_MS));
+    sn_want(inst->group,
+            core->now + (c->phase == SN_CONNECTING ? connect_timeout(inst, c) : RESOLVE_MS));
 }
 
 /* A connection on which nothing comes although something was asked is given up: after the host has
@@ -130,7 +141,7 @@ static void keep_open(struct sn_instance *inst, enum sn_conn conn)
     struct sn_core *core = inst->group->core;
     struct sn_conn_state *c = &inst->link->conn[conn];
     int64_t end = INT64_MAX;
-    if (c->phase == SN_CONNECTING) end = c->since + CONNECT_TIMEOUT_MS;
+    if (c->phase == SN_CONNECTING) end = c->since + connect_timeout(inst, c);
     else if (c->phase == SN_OPEN && conn == SN_CMD) end = cmd_stale_at(inst);
     else if (c->phase == SN_OPEN) end = pubsub_stale_at(inst);
     if (core->now >= end) {
@@ -152,7 +163,7 @@ void sn_link_up(struct sn_core *core, struct sn_link *link, enum sn_conn conn,
     struct sn_instance *first = link->users.at[0];
     c->phase = SN_OPEN;
     c->since = c->heard = core->now;
-    c->pending = 0;
+    c->pending = c->tries = 0;
     sn_send_greeting(first, conn);
     if (conn == SN_PUBSUB) {
         sn_send(first, SN_PUBSUB, SN_TAG_NONE, SN_WORDS("SUBSCRIBE", SN_CHANNEL));

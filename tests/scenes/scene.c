@@ -238,6 +238,7 @@ static void c_server(struct scene *s, const struct words *ws)
     if (opt(ws, "sync")) h->sync_ms = atoi(opt(ws, "sync"));
     if (has(ws, "unsynced")) {
         h->synced = h->link_up = false;
+        h->offset = 0;
         h->sync_ms = -1;
     }
 }
