@@ -116,7 +116,9 @@ void replication_flush(struct replication *r)
     if (r->replicas_n == 0) return;
     if (r->want_acks) {
         r->want_acks = false;
+        r->asked_at = feed_end(&r->feed);
         replication_append(r, -1, SLICE(GETACK));
+        r->asked_end = feed_end(&r->feed);
     }
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
@@ -183,12 +185,45 @@ bool replication_unblock(struct replication *r, struct client *cl, bool with_err
     return false;
 }
 
+/* The answer to GETACK does not count the question itself. */
+static int64_t end_to_ack(const struct replication *r)
+{
+    int64_t end = feed_end(&r->feed);
+    return end == r->asked_end ? r->asked_at : end;
+}
+
 int replication_lagging(struct replication *r)
 {
     int n = 0;
+    int64_t end = end_to_ack(r);
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
-        n += peer_online(&p->peer) && p->peer.acked < feed_end(&r->feed);
+        n += peer_online(&p->peer) && p->peer.acked < end;
     }
     return n;
+}
+
+void replication_log_lagging(struct replication *r)
+{
+    int64_t end = end_to_ack(r);
+    int n = 0, lagging = 0;
+    ilist_each(&r->replicas, node, next) {
+        struct replica *p = ilist_of(node, struct replica, node);
+        char name[CONN_ADDR_MAX] = "?";
+        n++;
+        if (peer_online(&p->peer) && p->peer.acked >= end) continue;
+        lagging++;
+        if (p->client->conn) text_copy(name, sizeof(name), conn_peer_addr(p->client->conn));
+        log_notice("Lagging replica %s reported offset %lld behind master, lag=%lld, state=%s.", name,
+                   (long long)(end - p->peer.acked), (long long)((repl_now(r) - p->peer.acked_at_ms) / 1000),
+                   peer_state_name(&p->peer));
+    }
+    if (n) log_notice("%d of %d replicas are in sync when shutting down.", n - lagging, n);
+}
+
+void replication_change_id(struct replication *r)
+{
+    char id[REPLID_LEN + 1];
+    repl_new_id(r, id);
+    history_init(&r->history, id);
 }

@@ -68,6 +68,9 @@ bool replication_unblock(struct replication *r, struct client *cl, bool with_err
 /* Shutdown: replicas that have not acknowledged everything; and ask them to. */
 int replication_lagging(struct replication *r);
 void replication_ask_acks(struct replication *r);
+void replication_log_lagging(struct replication *r); /* a line each, and the sum */
+/* DEBUG CHANGE-REPL-ID: a new id without a past. */
+void replication_change_id(struct replication *r);
 
 /* ---- observation ---- */
 /* The replication section of INFO, without its header, lines end with CRLF. */

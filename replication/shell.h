@@ -88,6 +88,7 @@ struct replication {
     struct repl_stats stats;
     int stream_db;           /* that the feed has selected; -1 force SELECT */
     bool want_acks;          /* GETACK at the next flush */
+    int64_t asked_at, asked_end; /* where the last GETACK begins and ends in the stream */
     int64_t alone_since_ms;  /* no replica since; for the backlog's ttl */
     int64_t ping_ms;         /* last PING into the feed */
 };

@@ -67,16 +67,10 @@ static bool final_save(struct server *s, int flags)
     return false;
 }
 
-static void log_replicas(struct server *s)
-{
-    int all = replication_replicas(s->repl), lag = replication_lagging(s->repl);
-    if (all) log_notice("%d of %d replicas are in sync when shutting down.", all - lag, all);
-}
-
 static bool finish(struct shutdown *d)
 {
     struct server *s = d->s;
-    log_replicas(s);
+    replication_log_lagging(s->repl);
     if (snapshot_running(s->snapshot)) {
         log_warning("There is a child saving an .rdb. Killing it!");
         snapshot_kill(s->snapshot);

@@ -11,6 +11,7 @@
 #include "core/front/config.h"
 #include "core/front/reply.h"
 #include "core/sys/log.h"
+#include "replication/replication.h"
 #include "server/cmd/families.h"
 #include "server/cron.h"
 #include "server/server.h"
@@ -56,6 +57,13 @@ static void debug_panic(struct call *c)
 {
     (void)c;
     must_not_reach("called by DEBUG PANIC");
+}
+
+static void debug_change_id(struct call *c)
+{
+    log_warning("Changing replication IDs after receiving change-repl-id");
+    replication_change_id(server_of(c)->repl);
+    reply_ok(c);
 }
 
 static void debug_log(struct call *c)
@@ -115,6 +123,8 @@ static void debug_help(struct call *c);
 
 static const struct debug_row rows[] = {
     { "ASSERT", 0, 0, debug_assert, HELP("ASSERT", "    Crash by assertion failed.") },
+    { "CHANGE-REPL-ID", 0, 0, debug_change_id,
+      HELP("CHANGE-REPL-ID", "    Change the replication IDs of the instance.") },
     { "DICT-RESIZING", 1, 1, debug_accept, HELP("DICT-RESIZING <0|1>", "    Has no effect.") },
     { "ERROR", 1, 1, debug_error,
       HELP("ERROR <string>", "    Return a protocol error with <string> as message.") },
