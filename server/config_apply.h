@@ -20,6 +20,10 @@ enum err server_apply_backlog(void *server, struct errmsg *m);     /* repl-backl
 enum err server_apply_types(void *server, struct errmsg *m);       /* *-max-listpack-*, ... */
 enum err server_apply_notify(void *server, struct errmsg *m);      /* notify-keyspace-events */
 
+/* The values that the types ask for (struct type_limits), into the server's own copy. */
+struct server;
+void server_fill_limits(struct server *s);
+
 /* Fills the table of what the shared directives need (port, bind, maxclients, log, ...). */
 struct front_config_hooks;
 void server_hooks(struct front_config_hooks *hooks, void *server);

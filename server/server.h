@@ -10,6 +10,7 @@
 #include "core/front/front.h"
 #include "core/sys/bg.h"
 #include "core/sys/child.h"
+#include "core/types/limits.h"
 
 struct conf;
 struct keyspace;
@@ -38,6 +39,7 @@ struct server {
     struct conf *conf;                 /* the engine: rows and values */
     struct front_config *front_config; /* values */
     struct server_config *config;      /* values */
+    struct type_limits limits;         /* those that the types ask for */
     struct journal *journal;
     struct snapshot *snapshot;
     struct loader *loader;

@@ -185,7 +185,9 @@ static bool begin_value(struct rdb_loader *l, uint8_t code)
         return false;
     }
     l->type = code;
-    l->building = (struct rdb_building){ .key = str_slice(l->key), .deadline = l->deadline };
+    l->building = (struct rdb_building){ .key = str_slice(l->key),
+                                         .deadline = l->deadline,
+                                         .limits = l->hooks.limits };
     l->phase = IN_VALUE;
     return true;
 }
@@ -201,6 +203,7 @@ static bool give_key(struct rdb_loader *l)
     l->keys++;
     l->phase = AT_RECORD;
     forget_key(l);
+    if (!k.e) return true;
     if (l->hooks.key) return accepted(l, l->hooks.key(l->hooks.app, &k, &m), &m);
     entry_free(k.e);
     return true;
@@ -364,11 +367,11 @@ enum err rdb_check_payload(struct slice p)
     return crc == crc64(0, p.p, p.n - 8) ? ERR_NONE : ERR_CHECKSUM;
 }
 
-enum err rdb_restore(struct slice payload, struct slice key, int64_t deadline, struct entry **out,
-                     struct errmsg *msg)
+enum err rdb_restore(struct slice payload, struct slice key, int64_t deadline,
+                     const struct type_limits *limits, struct entry **out, struct errmsg *msg)
 {
     struct rdb_in in;
-    struct rdb_building b = { .key = key, .deadline = deadline };
+    struct rdb_building b = { .key = key, .deadline = deadline, .limits = limits };
     if (rdb_check_payload(payload) != ERR_NONE)
         return err_set(msg, ERR_CHECKSUM, "DUMP payload version or checksum are wrong");
     uint8_t code = (uint8_t)payload.p[0];
@@ -385,7 +388,7 @@ enum err rdb_restore(struct slice payload, struct slice key, int64_t deadline, s
         r = RDB_BROKEN;
     }
     rdb_in_free(&in);
-    if (r == RDB_BROKEN) return err_set(msg, ERR_FORMAT, "Bad data format");
+    if (r == RDB_BROKEN || !b.e) return err_set(msg, ERR_FORMAT, "Bad data format");
     *out = b.e;
     return ERR_NONE;
 }

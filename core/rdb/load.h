@@ -24,6 +24,7 @@ struct rdb_key {
  * sentence is kept with the offset in front. */
 struct rdb_load_hooks {
     void *app;
+    const struct type_limits *limits; /* for the forms of values; NULL: the defaults */
     enum err (*aux)(void *app, struct slice name, struct slice value, struct errmsg *msg);
     enum err (*resize)(void *app, int db, uint64_t keys, uint64_t deadlines, struct errmsg *msg);
     enum err (*key)(void *app, struct rdb_key *k, struct errmsg *msg); /* takes k->e */
@@ -75,7 +76,7 @@ enum err rdb_load(struct rdb_in *in, const struct rdb_load_hooks *h, struct errm
 /* Version and checksum of a DUMP payload are right? ERR_CHECKSUM otherwise. */
 enum err rdb_check_payload(struct slice payload);
 /* Makes the entry from a payload; ERR_CHECKSUM or ERR_FORMAT. */
-enum err rdb_restore(struct slice payload, struct slice key, int64_t deadline, struct entry **out,
-                     struct errmsg *msg);
+enum err rdb_restore(struct slice payload, struct slice key, int64_t deadline,
+                     const struct type_limits *limits, struct entry **out, struct errmsg *msg);
 
 #endif

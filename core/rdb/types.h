@@ -10,10 +10,11 @@
 
 #include "core/rdb/format.h"
 #include "core/rdb/stream.h"
+#include "core/types/limits.h"
 #include "core/types/value.h"
 
 enum rdb_build {
-    RDB_BUILT, /* b->e is the entry */
+    RDB_BUILT, /* b->e is the entry; NULL: an empty collection, which is no key */
     RDB_PART,  /* call again: in->status tells whether bytes are missing or only time is up */
     RDB_BROKEN /* in->status is RDB_IN_FAILED */
 };
@@ -25,6 +26,7 @@ struct rdb_building {
     uint64_t left;    /* elements to come */
     struct entry *e;
     bool begun;
+    const struct type_limits *limits; /* for the form of what is built; NULL: the defaults */
 };
 
 struct rdb_type_row {

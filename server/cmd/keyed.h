@@ -15,6 +15,12 @@
 
 static inline struct ks_db *db_of(const struct call *c) { return &ks_of(c)->dbs[c->client->db]; }
 
+/* Up to where collections keep their compact form. */
+static inline const struct type_limits *limits_of(const struct call *c)
+{
+    return &server_of(c)->limits;
+}
+
 /* CLIENT NO-TOUCH leaves access clocks alone. */
 static inline unsigned lookup_flags(const struct call *c)
 {

@@ -133,6 +133,7 @@ static enum err begin(struct loader *l, const char *path, enum load_into into, s
                                           .aux = on_aux };
     rdb_in_init(&l->in, on_read, l, l->total, l->s->config->rdbchecksum);
     l->hooks = rdb_load_into(&l->target);
+    l->hooks.limits = &l->s->limits;
     rdb_load_start(&l->rdb, &l->in, &l->hooks);
     begin_flags(l);
     return ERR_NONE;

@@ -84,7 +84,7 @@ static void payload(const uint8_t *data, size_t size)
     buf_put(&b, "\x0a\x00", 2);
     uint64_t crc = crc64(0, b.data, b.len);
     buf_put(&b, &crc, 8);
-    if (rdb_restore(buf_slice(&b), SLICE("key"), ENTRY_NO_DEADLINE, &e, &m) == ERR_NONE)
+    if (rdb_restore(buf_slice(&b), SLICE("key"), ENTRY_NO_DEADLINE, NULL, &e, &m) == ERR_NONE)
         entry_free(e);
     buf_free(&b);
 }

@@ -314,14 +314,14 @@ static void payload(struct slice val, struct slice redis)
     char tmp[STRING_TMP];
     rdb_dump(e, &out);
     ck_assert(slice_eq(buf_slice(&out), redis));
-    ck_assert_int_eq(rdb_restore(redis, SLICE("other"), 55, &back, &m), ERR_NONE);
+    ck_assert_int_eq(rdb_restore(redis, SLICE("other"), 55, NULL, &back, &m), ERR_NONE);
     ck_assert(slice_eq(string_get(back, tmp), val));
     ck_assert(slice_eqz(entry_key(back), "other"));
     ck_assert_int_eq(entry_deadline(back), 55);
     entry_free(back);
     for (size_t i = 0; i < out.len; i++) {
         out.data[i] ^= 1;
-        ck_assert_int_eq(rdb_restore(buf_slice(&out), SLICE("x"), -1, &back, &m), ERR_CHECKSUM);
+        ck_assert_int_eq(rdb_restore(buf_slice(&out), SLICE("x"), -1, NULL, &back, &m), ERR_CHECKSUM);
         out.data[i] ^= 1;
     }
     ck_assert_int_eq(rdb_check_payload(slice_of(out.data, 9)), ERR_CHECKSUM);
@@ -339,7 +339,7 @@ static enum err restore(const char *body, size_t n)
     buf_put(&b, "\x0a\x00", 2);
     uint64_t crc = crc64(0, b.data, b.len);
     buf_put(&b, &crc, 8);
-    enum err r = rdb_restore(buf_slice(&b), SLICE("k"), -1, &e, &m);
+    enum err r = rdb_restore(buf_slice(&b), SLICE("k"), -1, NULL, &e, &m);
     if (r == ERR_NONE) entry_free(e);
     buf_free(&b);
     return r;
