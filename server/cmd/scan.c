@@ -54,19 +54,6 @@ static bool cursor_arg(struct slice text, uint64_t *cursor)
     return true;
 }
 
-/* A minus sign wraps round, as clients that print cursors as signed numbers send them. */
-static bool cursor_arg(struct call *c, uint64_t *out)
-{
-    int64_t negative;
-    if (num_to_u64(c->argv[1], out)) return true;
-    if (num_to_i64(c->argv[1], &negative)) {
-        *out = (uint64_t)negative;
-        return true;
-    }
-    reply_error(c, "-ERR invalid cursor");
-    return false;
-}
-
 /* The next cursor stands before the keys but is known only after them: the keys are collected
  * aside. */
 static void cmd_scan(struct call *c)
