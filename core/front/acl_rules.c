@@ -235,6 +235,7 @@ static enum err add_key_with(struct acl_selector *s, struct slice rule, struct e
 {
     unsigned permission = 0;
     size_t i = 1;
+    if (s->all_keys) return add_key(s, SLICE(""), ACL_KEY_READ, msg); /* has its own error */
     for (; i < rule.n && rule.p[i] != '~'; i++) {
         char ch = rule.p[i];
         if (ch == 'R' || ch == 'r') permission |= ACL_KEY_READ;
