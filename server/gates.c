@@ -100,6 +100,8 @@ static bool replica_link(struct call *c)
 static bool queueing(struct call *c)
 {
     if (__builtin_expect(!(c->client->flags & CLIENT_MULTI), 1)) return true;
+    if (c->row->flags & CMD_NO_MULTI)
+        return refuse(c, "-ERR Command not allowed inside a transaction");
     return !txn_queue(c);
 }
 

@@ -162,10 +162,10 @@ static void unbuild(struct server *s)
     cron_delete(s->cron);
     loop_signal_delete(s->child_signal);
     loop_hook_delete(s->before_sleep);
+    front_unlisten(s->front);
+    host_delete(s->host); /* it calls off loads and snapshots */
     loader_delete(s->loader);
     snapshot_delete(s->snapshot);
-    front_unlisten(s->front);
-    host_delete(s->host);
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
     watches_delete(s->watches);

@@ -234,7 +234,9 @@ static void ended(struct snapshot *p, int code, int signo)
             if (signo != SIGUSR1) p->fig.ok = false;
         }
     }
-    replication_snapshot_done(p->s->repl, ok, p->form == SNAPSHOT_TO_FILE ? p->s->config->dbfilename : NULL);
+    if (p->s->repl) /* at the very end it is gone */
+        replication_snapshot_done(p->s->repl, ok,
+                                  p->form == SNAPSHOT_TO_FILE ? p->s->config->dbfilename : NULL);
 }
 
 void snapshot_poll(struct snapshot *p)
