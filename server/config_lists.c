@@ -57,15 +57,18 @@ static void save_print(const void *list, struct buf *out)
     }
 }
 
-/* Always written: a file without `save` has the default points. */
+/* Always written: a file without `save` has the default points. One line a point, so that a file
+ * that has several keeps them where they stand. */
 static void save_lines(const void *list, void (*line)(void *, struct slice, bool), void *to)
 {
-    struct buf text = { 0 };
-    buf_putz(&text, "save ");
-    save_print(list, &text);
-    if (((const struct server_save *)list)->at.n == 0) buf_putz(&text, "\"\"");
-    line(to, buf_slice(&text), true);
-    buf_free(&text);
+    const struct server_save *s = list;
+    for (size_t i = 0; i < s->at.n; i++) {
+        struct buf text = { 0 };
+        buf_fmt(&text, "save %d %d", s->at.at[i].seconds, s->at.at[i].changes);
+        line(to, buf_slice(&text), true);
+        buf_free(&text);
+    }
+    if (s->at.n == 0) line(to, SLICE("save \"\""), true);
 }
 
 const struct conf_list_ops server_list_save = {

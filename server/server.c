@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/mem.h"
 #include "core/conf/table.h"
@@ -11,6 +12,7 @@
 #include "core/net/loop.h"
 #include "core/net/resolve.h"
 #include "core/sys/clock.h"
+#include "core/sys/crash.h"
 #include "core/sys/log.h"
 #include "replication/replication.h"
 #include "server/cmd/families.h"
@@ -103,14 +105,31 @@ static void add_commands(struct front *f)
         registry_add(f->registry, families[i]);
 }
 
-static bool rename_commands(struct front *f)
+/* The line that renames the command: for the error. */
+static const struct conf_line *rename_line(const struct conf_lines *l, struct slice from)
 {
-    const struct front_renames *r = &f->config->rename_command;
-    for (size_t i = 0; i < r->at.n; i++)
-        if (!registry_rename(f->registry, slice_z(r->at.at[i].from), slice_z(r->at.at[i].to))) {
-            log_warning("No such command in rename-command: %s", r->at.at[i].from);
-            return false;
-        }
+    for (size_t i = 0; i < l->line.n; i++) {
+        const struct conf_line *at = &l->line.at[i];
+        if (at->words > 1 && slice_eqz(str_slice(at->word[0]), "rename-command") &&
+            slice_eq(str_slice(at->word[1]), from))
+            return at;
+    }
+    return NULL;
+}
+
+static bool rename_commands(struct server *s)
+{
+    static const char reason[] = "No such command in rename-command";
+    const struct front_renames *r = &s->front_config->rename_command;
+    struct conf_lines *lines = &s->start->lines;
+    for (size_t i = 0; i < r->at.n; i++) {
+        struct slice from = slice_z(r->at.at[i].from);
+        if (registry_rename(s->front->registry, from, slice_z(r->at.at[i].to))) continue;
+        log_warning("%s: %.*s", reason, SLICE_ARG(from));
+        conf_error_add(lines, rename_line(lines, from), reason);
+        start_fatal(s->start);
+        return false;
+    }
     return true;
 }
 
@@ -121,6 +140,26 @@ static bool feed_wants(void *arg) { return replication_wants_stream(((struct ser
 static void feed_append(void *arg, int db, struct slice bytes)
 {
     replication_append(((struct server *)arg)->repl, db, bytes);
+}
+
+/* ---- crash ---- */
+
+/* What the crash report says about the server. Not async-safe: a second fault ends the report. */
+static void crash_details(void *arg, int fd)
+{
+    struct server *s = arg;
+    struct slice all = SLICE("everything");
+    struct buf out = { 0 };
+    buf_putz(&out, "\n------ INFO OUTPUT ------\n");
+    info_print(s, &all, 1, &out);
+    buf_putz(&out, "\n------ CLIENT LIST OUTPUT ------\n");
+    ilist_each(&s->front->clients, it, next) {
+        client_describe(ilist_of(it, struct client, node), &out);
+        buf_putz(&out, "\n");
+    }
+    ssize_t done = write(fd, buf_head(&out), buf_size(&out));
+    (void)done;
+    buf_free(&out);
 }
 
 /* ---- life ---- */
@@ -155,10 +194,12 @@ static void build(struct server *s)
     s->before_sleep = loop_before_sleep(s->loop, FRONT_RANK_PERSONALITY, before_sleep, s);
     s->child_signal = loop_signal_new(s->loop, SIGCHLD, on_child, s);
     add_commands(s->front);
+    crash_more(crash_details, s);
 }
 
 static void unbuild(struct server *s)
 {
+    crash_more(NULL, NULL);
     cron_delete(s->cron);
     loop_signal_delete(s->child_signal);
     loop_hook_delete(s->before_sleep);
@@ -224,7 +265,7 @@ static bool load_at_start(struct server *s)
 static bool open_doors(struct server *s)
 {
     struct errmsg msg;
-    if (!rename_commands(s->front)) return false;
+    if (!rename_commands(s)) return false;
     if (front_load_users(s->front, &msg)) {
         log_warning("%s", msg.text);
         return false;

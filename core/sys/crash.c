@@ -13,7 +13,7 @@
 #include "core/sys/process.h"
 
 #define FRAMES_MAX 100
-#define STACK_BYTES (64 * 1024) /* backtrace and the owner's words fit well */
+#define STACK_BYTES (256 * 1024) /* backtrace and the owner's words fit well */
 
 static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 #define FATAL_N (sizeof(fatal) / sizeof(fatal[0]))
@@ -82,12 +82,17 @@ static void on_fatal(int signo, siginfo_t *info, void *machine)
     raise(signo); /* delivered when we return: the mask of this handler still holds it */
 }
 
+void crash_more(void (*more)(void *arg, int fd), void *arg)
+{
+    crash.more = more;
+    crash.arg = arg;
+}
+
 void crash_enable(const char *version, void (*more)(void *arg, int fd), void *arg)
 {
     stack_t stack = { .ss_sp = crash.stack, .ss_size = sizeof(crash.stack) };
     text_copy(crash.version, sizeof(crash.version), version);
-    crash.more = more;
-    crash.arg = arg;
+    crash_more(more, arg);
     crash.reporting = 0;
     void *warm[1];
     (void)backtrace(warm, 1); /* loads libgcc now: that must not happen inside a handler */

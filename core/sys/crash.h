@@ -14,6 +14,8 @@
 /* `version` is copied. `more`, when not NULL, is called last with the descriptor to write to; it
  * may do what it likes, since a second fault ends the report. */
 void crash_enable(const char *version, void (*more)(void *arg, int fd), void *arg);
+/* Another `more`, for an owner that comes to life later; NULL: none again. */
+void crash_more(void (*more)(void *arg, int fd), void *arg);
 void crash_disable(void);
 /* Writes the stack of the caller to fd (watchdog, DEBUG). */
 void crash_backtrace(int fd);
