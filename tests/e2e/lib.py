@@ -3,6 +3,7 @@
 A test never sleeps for a result: it waits for a condition with a bound. It takes free ports, works
 in a folder of its own, and ends only the processes it started, by pid.
 """
+import functools
 import os
 import shutil
 import signal
@@ -13,7 +14,13 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("TANIST_BUILD", os.path.join(ROOT, "build"))
-TANIST = os.path.join(BUILD, "tanist")
+# TANIST_ORACLE=1 runs the tests on the reference instead: a test that fails there expects the wrong
+# thing. What has no counterpart there is marked @ours_only.
+ORACLE = bool(os.environ.get("TANIST_ORACLE"))
+LINKS = "/usr/bin" if ORACLE else BUILD
+SERVER = os.path.join(LINKS, "redis-server")
+SENTINEL = os.path.join(LINKS, "redis-sentinel")
+TANIST = SERVER if ORACLE else os.path.join(BUILD, "tanist")
 # The reference, where Debian's packages are installed: /usr/bin, so that our own links of the same
 # name in the build folder are never taken for it.
 REDIS_SERVER = "/usr/bin/redis-server"
@@ -27,8 +34,48 @@ class ReplyError(Exception):
     """An error reply of the server."""
 
 
+class Push(list):
+    """A RESP3 push message; in RESP2 the same is a plain list."""
+
+
 class Map(dict):
     """A RESP3 map (a dict); keys that cannot be hashed do not occur in what we ask."""
+
+
+def ours_only(test):
+    @functools.wraps(test)
+    def run():
+        if ORACLE:
+            print("the reference has no such thing")
+        else:
+            test()
+    return run
+
+
+def run(*argv, stdin="", timeout=WAIT_S, cwd=None, **kw):
+    """A program that ends by itself: gives returncode, stdout and stderr as text."""
+    return subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, text=True, errors="replace",
+                          timeout=timeout, cwd=cwd, **kw)
+
+
+def write_file(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def read_file(path):
+    with open(path, errors="replace") as f:
+        return f.read()
+
+
+def fails(what, *args):
+    """Calls a client's cmd and gives the text of the error reply that must come."""
+    try:
+        got = what(*args)
+    except ReplyError as e:
+        return str(e)
+    raise AssertionError(f"{args} gave {got!r}, an error was due")
 
 
 def free_port():
@@ -65,8 +112,13 @@ def encode(args):
 class Client:
     """A connection. cmd() raises on error replies; raw() gives them as ReplyError values."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=WAIT_S):
-        self.sock = socket.create_connection((host, port), timeout=timeout)
+    def __init__(self, port, host="127.0.0.1", timeout=WAIT_S, path=None):
+        if path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(timeout)
+            self.sock.connect(path)
+        else:
+            self.sock = socket.create_connection((host, port), timeout=timeout)
         self.file = self.sock.makefile("rb")
 
     def close(self):
@@ -108,9 +160,11 @@ class Client:
             if len(data) != n + 2:
                 raise EOFError("connection closed")
             return data[:-2] if kind == b"$" else data[4:-2]
-        if kind in b"*~>":
+        if kind in b"*~":
             n = int(rest)
             return None if n < 0 else [self.read() for _ in range(n)]
+        if kind == b">":
+            return Push(self.read() for _ in range(int(rest)))
         if kind == b"%":
             return Map((self.read(), self.read()) for _ in range(int(rest)))
         if kind == b"_":
@@ -122,6 +176,28 @@ class Client:
         if kind == b"(":
             return int(rest)
         raise AssertionError(f"not a reply: {line!r}")
+
+    def closed(self, seconds=5):
+        """True when the other side closes (or resets) within the time; what came before is dropped."""
+        self.sock.settimeout(seconds)
+        try:
+            while self.file.read(1 << 16):
+                pass
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+    def silent(self, seconds=0.15):
+        """True when nothing arrives for so long. Only for connections with nothing unread."""
+        self.sock.settimeout(seconds)
+        try:
+            return not self.sock.recv(1, socket.MSG_PEEK) and False
+        except TimeoutError:
+            return True
+        finally:
+            self.sock.settimeout(WAIT_S)
 
     def raw(self, *args):
         self.send(*args)
@@ -154,12 +230,12 @@ class Client:
 class Process:
     """One started binary with a folder, a log and a port."""
 
-    def __init__(self, argv, port, folder, stdin=None):
+    def __init__(self, argv, port, folder, stdin=None, env=None):
         self.argv, self.port, self.folder = argv, port, folder
         self.log_path = os.path.join(folder, "log-%d" % port)
         self.log = open(self.log_path, "ab")
         self.proc = subprocess.Popen(argv, stdout=self.log, stderr=self.log, cwd=folder,
-                                     stdin=stdin or subprocess.DEVNULL)
+                                     stdin=stdin or subprocess.DEVNULL, env=env)
 
     @property
     def pid(self):
@@ -240,10 +316,10 @@ class Stage:
         self.processes.append(p)
         return p.ready() if wait else p
 
-    def server(self, *options, binary=TANIST, port=None, name=None, wait=True):
+    def server(self, *options, binary=TANIST, port=None, name=None, wait=True, **kw):
         port = port or free_port()
         argv = [binary, "--port", str(port), "--save", "", "--enable-debug-command", "yes"]
-        return self.start(argv + [str(o) for o in options], port, wait=wait, name=name)
+        return self.start(argv + [str(o) for o in options], port, wait=wait, name=name, **kw)
 
     def sentinel(self, config, binary=TANIST, port=None, wait=True):
         port = port or free_port()
