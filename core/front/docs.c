@@ -191,7 +191,8 @@ static void reply_info(struct call *c, const struct command_entry *e)
     reply_names(c, e->categories, acl_category_name, "@");
     reply_hints(c, row);
     reply_keyspecs(c, row);
-    reply_array(c, (size_t)e->subs_n);
+    if (e->subs_n) reply_array(c, (size_t)e->subs_n);
+    else reply_set(c, 0); /* as Redis has it */
     for (int i = 0; i < e->subs_n; i++) reply_info(c, &e->subs[i]);
 }
 
