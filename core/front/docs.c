@@ -17,9 +17,9 @@ static const char *const flag_names[] = {
     "admin",        "pubsub",           "noscript",
     "blocking",     "loading",          "stale",
     "skip_monitor", "skip_slowlog",     "fast",
-    "no_auth",      "may_replicate",    "",
+    "no_auth",      "",                 "",
     "no_multi",     "allow_busy",       "no_mandatory_keys",
-    "movablekeys",  "no_async_loading", "touches_arbitrary_keys"
+    "movablekeys",  "no_async_loading", ""
 };
 static const char *const key_names[] = { "RO", "RW", "OW", "RM", "access", "update", "insert",
                                          "delete", "not_key", "incomplete", "variable_flags" };
