@@ -174,7 +174,8 @@ static void cmd_wait(struct call *c)
         return;
     }
     int count = waits_count(r, feed_end(&r->feed));
-    if (count >= need || (c->client->flags & CLIENT_MULTI)) {
+    bool may_block = !r->host.may_block || r->host.may_block(r->host.arg, c->client);
+    if (count >= need || !may_block) {
         reply_int(c, count);
         return;
     }

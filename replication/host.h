@@ -32,13 +32,14 @@ struct repl_host {
     /* Forget a half-received MULTI: the link was lost. */
     void (*stream_reset)(void *arg);
     /* A complete snapshot file lies at `path`. The host loads it (in slices of its own; the old data
-     * stays until the new is proven loadable), then calls replication_loaded(). */
+     * stays until the new is proven loadable), takes the stream's database from the file's
+     * repl-stream-db, then calls replication_loaded(). */
     void (*load)(void *arg, const char *path);
     void (*load_cancel)(void *arg); /* the link was given up meanwhile */
 
     /* ---- as a master ---- */
-    /* Start a snapshot of the data as it is now. TO_PIPE: *fd is a non-blocking read end that
-     * gives the RDB bytes. TO_FILE: the RDB is written to the host's dump file. The end is told
+    /* Start a snapshot of the data as it is now. TO_PIPE: *fd is a non-blocking read end that gives
+     * the RDB bytes, ours to close. TO_FILE: the RDB is written to the host's dump file. The end is told
      * by replication_snapshot_done(). ERR_BUSY: another child runs; asked again later. */
     enum err (*snapshot)(void *arg, enum snapshot_form form, int *fd, struct errmsg *msg);
     void (*snapshot_kill)(void *arg); /* nobody wants it any more */
@@ -53,6 +54,8 @@ struct repl_host {
     void (*master_changed)(void *arg, const char *host, int port);
     /* Number of keys, all databases. */
     uint64_t (*keys)(void *arg);
+    /* False inside EXEC: a command that would block answers at once. NULL: always true. */
+    bool (*may_block)(void *arg, struct client *cl);
 };
 
 #endif

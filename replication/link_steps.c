@@ -155,11 +155,13 @@ static enum link_verdict answer_psync(struct link *l, struct slice line, struct 
         link_note(out, NOTE_NOTICE, "%s", l->last_error);
         return LINK_GIVE_UP;
     }
-    if (slice_starts(line, "-ERR"))
-        link_note(out, NOTE_NOTICE, "Master does not support PSYNC or is in error state (reply: %.*s)",
-                  SLICE_ARG(line));
-    else
-        link_note(out, NOTE_WARNING, "Unexpected reply to PSYNC from master: %.*s", SLICE_ARG(line));
+    if (!slice_starts(line, "-ERR")) { /* no old master: it can, and does not want to now */
+        link_blame(l, "Unexpected reply to PSYNC from master: %.*s", SLICE_ARG(line));
+        link_note(out, NOTE_WARNING, "%s", l->last_error);
+        return LINK_GIVE_UP;
+    }
+    link_note(out, NOTE_NOTICE, "Master does not support PSYNC or is in error state (reply: %.*s)",
+              SLICE_ARG(line));
     link_note(out, NOTE_NOTICE, "Retrying with SYNC...");
     return LINK_OLD_WAY;
 }

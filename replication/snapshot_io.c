@@ -69,6 +69,7 @@ static void send_empty(struct replica *p)
     char mark[LINK_MARK_LEN];
     rng_hex(&r->rng, mark, sizeof(mark));
     struct slice m = slice_of(mark, sizeof(mark));
+    r->stream_db = -1;
     replica_step(p, (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED,
                                          .replid = slice_z(history_id(&r->history)),
                                          .offset = feed_end(&r->feed),

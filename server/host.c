@@ -13,6 +13,7 @@
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
+#include "server/session.h"
 #include "server/txn.h"
 
 struct host {
@@ -98,6 +99,8 @@ static void on_master_changed(void *arg, const char *name, int port)
     r->port = port;
 }
 
+static bool on_may_block(void *arg, struct client *cl) { return !session_of(cl)->in_exec; }
+
 static uint64_t on_keys(void *arg) { return dataset_keys(server_at(arg)); }
 
 /* ---- settings ---- */
@@ -165,6 +168,7 @@ struct host *host_new(struct server *s)
         .link_changed = on_link_changed,
         .master_changed = on_master_changed,
         .keys = on_keys,
+        .may_block = on_may_block,
     };
     s->is_master = true;
     s->master_client = client_pseudo(s->front, CLIENT_MASTER);

@@ -209,6 +209,7 @@ START_TEST(answers_that_end_an_attempt)
         "-MASTERDOWN x\r\n",
         HANDSHAKE "-NOMASTERLINK Can't SYNC while not connected with my master\r\n",
         HANDSHAKE "-LOADING x\r\n",
+        HANDSHAKE "-NOAUTH Authentication required.\r\n",
         HANDSHAKE "+FULLRESYNC " ID " 100\r\n-BGSAVE failed, replication can't continue\r\n",
         HANDSHAKE "+FULLRESYNC " ID " 100\r\nHTTP/1.1 400 Bad Request\r\n",
         HANDSHAKE "+CONTINUE\r\n", /* nothing was asked for */
