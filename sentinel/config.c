@@ -1,6 +1,7 @@
 #include "sentinel/config.h"
 
 #include "core/front/start.h"
+#include "sentinel/sentinel.h"
 
 #define PORT 26379
 
@@ -100,6 +101,7 @@ int sentinel_check_config(struct front_start *s)
     struct sentinel_config cfg;
     struct conf conf;
     sentinel_config_init(&cfg, &conf, NULL);
+    state_file_check(&s->lines);
     int code = start_check(s, &conf, sentinel_config_skip);
     conf_free(&conf);
     return code;

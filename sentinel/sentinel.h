@@ -52,6 +52,8 @@ void sentinel_event(struct sentinel *s, enum sn_level level, const char *name, c
 
 /* ---- state_file ---- */
 enum err state_file_load(struct sentinel *s);
+/* Adds the errors of all sentinel lines to those of `lines`; nothing is kept. */
+void state_file_check(struct conf_lines *lines);
 /* Merges the core's lines and the live directives into the configuration file, synced. */
 enum err state_file_save(struct sentinel *s, struct errmsg *msg);
 

@@ -1,6 +1,7 @@
 /* The state lives in sentinel.conf itself, as operators and charts expect: our lines are put where
  * lines of the same directive stood, the rest of the file stays as it is. Written beside, synced,
  * renamed. A configuration that is no regular file (/dev/null) is never written. */
+#include <string.h>
 #include <unistd.h>
 
 #include "core/conf/rewrite.h"
@@ -11,6 +12,8 @@
 #include "sentinel/state_text.h"
 
 /* ---- reading ---- */
+
+#define CHECK_ERRORS_MAX 100 /* more do not help the reader */
 
 struct state_in {
     VEC(const struct conf_line *) lines;
@@ -42,20 +45,57 @@ static void take_line(void *to, const struct conf_line *line)
                                            .bad_script = names_bad_script(argv, (int)n) });
 }
 
+static void state_in_free(struct state_in *st)
+{
+    for (size_t i = 0; i < st->blocks.n; i++)
+        mem_free(st->blocks.at[i]);
+    vec_free(&st->blocks);
+    vec_free(&st->lines);
+    vec_free(&st->in);
+}
+
+static enum err read_into(struct sn_core *core, struct conf_lines *lines, const struct state_in *st,
+                          size_t *bad)
+{
+    struct errmsg msg;
+    enum err e = sn_state_read(core, st->in.at, st->in.n, bad, &msg);
+    if (e) conf_error_add(lines, *bad < st->lines.n ? st->lines.at[*bad] : NULL, msg.text);
+    return e;
+}
+
 enum err state_file_load(struct sentinel *s)
 {
     struct state_in st = { 0 };
-    struct errmsg msg;
     size_t bad = 0;
     sentinel_config_lines(&s->start->lines, take_line, &st);
-    enum err e = sn_state_read(s->core, st.in.at, st.in.n, &bad, &msg);
-    if (e) conf_error_add(&s->start->lines, bad < st.lines.n ? st.lines.at[bad] : NULL, msg.text);
-    for (size_t i = 0; i < st.blocks.n; i++)
-        mem_free(st.blocks.at[i]);
-    vec_free(&st.blocks);
-    vec_free(&st.lines);
-    vec_free(&st.in);
+    enum err e = read_into(s->core, &s->start->lines, &st, &bad);
+    state_in_free(&st);
     return e;
+}
+
+static void leave_out(struct state_in *st, size_t at)
+{
+    st->in.n--;
+    st->lines.n--;
+    memmove(st->in.at + at, st->in.at + at + 1, (st->in.n - at) * sizeof(*st->in.at));
+    memmove(st->lines.at + at, st->lines.at + at + 1, (st->lines.n - at) * sizeof(*st->lines.at));
+}
+
+/* The core stops at the first bad line: all are found by reading again without it. */
+void state_file_check(struct conf_lines *lines)
+{
+    static const char any_id[] = "0000000000000000000000000000000000000000";
+    struct state_in st = { 0 };
+    sentinel_config_lines(lines, take_line, &st);
+    for (int errors = 0; errors < CHECK_ERRORS_MAX; errors++) {
+        struct sn_core *core = sn_core_new(0, any_id);
+        size_t bad = 0;
+        bool good = read_into(core, lines, &st, &bad) == ERR_NONE;
+        sn_core_delete(core);
+        if (good || bad >= st.in.n) break;
+        leave_out(&st, bad);
+    }
+    state_in_free(&st);
 }
 
 /* ---- writing ---- */

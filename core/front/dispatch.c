@@ -132,8 +132,8 @@ static void run_request(struct client *cl, const struct request *rq)
                       .raw = rq->raw,
                       .out = dispatch_out(cl),
                       .app = cl->front->app };
+    if (c.entry) cl->last = c.entry; /* what is queued or refused is shown too */
     if (pass_gates(&c)) {
-        cl->last = c.entry;
         dispatch_call(&c);
     } else {
         rejected(&c);
@@ -189,6 +189,7 @@ static void parse(struct client *cl, struct batch *b)
     size_t size = buf_size(in), at = 0;
     /* Bounds are smaller until the client has said who it is: AUTH must take effect first. */
     int max = cl->flags & CLIENT_AUTHENTICATED ? BATCH_MAX : 1;
+    cl->request.bulk_max = cl->front->config->proto_max_bulk_len;
     cl->request.unauthenticated = max == 1 && front_auth_required(cl->front);
     b->n = b->args_n = 0;
     b->last = RESP_ONE;
