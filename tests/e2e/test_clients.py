@@ -102,7 +102,7 @@ def test_http_guard():
                 c.send_bytes(sent)
                 assert c.closed()
         wait_for("the log", lambda: p.logged().count("Possible SECURITY ATTACK detected") >= 1)
-        assert "POST or Host: commands to Redis" in p.logged() and "Connection aborted." in p.logged()
+        assert "POST or Host: commands to Redis" in p.logged() and "aborted." in p.logged()
         assert p.cmd("PING") == "PONG"
 
 
@@ -202,7 +202,7 @@ def test_client_setinfo():
             assert got["lib-name"] == "redis-py" and got["lib-ver"] == "5.0.1"
             assert fails(c.cmd, "CLIENT", "SETINFO", "FOO", "x").startswith("ERR Unrecognized option 'FOO'")
             assert fails(c.cmd, "CLIENT", "SETINFO", "LIB-NAME", "a b") == \
-                "ERR lib-name cannot contain spaces, newlines or special characters."
+                "ERR LIB-NAME cannot contain spaces, newlines or special characters."
             assert c.cmd("CLIENT", "NO-TOUCH", "on") == "OK"
             assert "T" in fields(c.text("CLIENT", "INFO"))["flags"]
 
@@ -256,7 +256,8 @@ def test_pause():
             assert reader.cmd("GET", "k") is None
             assert c.cmd("CLIENT", "UNPAUSE") == "OK"
             assert writer.read() == "OK"
-            assert c.cmd("CLIENT", "PAUSE", 20000) == "OK"
+            # all clients, the one that could end the pause as well
+            assert c.cmd("CLIENT", "PAUSE", 500) == "OK"
             reader.send("GET", "k")
             assert reader.silent()
             assert c.cmd("CLIENT", "UNPAUSE") == "OK"
