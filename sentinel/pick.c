@@ -17,6 +17,8 @@ static int64_t link_down_max(const struct sn_group *g)
     const struct sn_instance *m = g->master;
     int64_t max = 10 * g->saved.down_after_ms, since = m->s_down_since;
     if (!m->s_down) return max;
+    /* It has never answered in this life of ours: nobody can say for how long it has been dead. */
+    if (m->facts.role_at == SN_NEVER) return INT64_MAX;
     if (m->link->last_avail < since) since = m->link->last_avail;
     return max + g->core->now - since;
 }

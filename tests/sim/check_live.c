@@ -202,7 +202,7 @@ static void look(struct sim *s, const struct sim_event *e)
         if (s->stop) return;
         if (c->rounds++ == 0 && s->opt.last_blow) {
             c->agreed_at = -1;
-            c->limit = s->now + patience(s);
+            c->limit = s->now + patience(s) + 20 * s->opt.down_after;
             faults_last_blow(s);
         } else {
             count_lost(s);

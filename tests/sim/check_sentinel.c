@@ -227,6 +227,7 @@ static bool fit(const struct sn_core *core, const struct sn_group *g, const stru
     int64_t silent = now - g->master->s_down_since;
     if (now - g->master->link->last_avail > silent) silent = now - g->master->link->last_avail;
     if (g->master->s_down) limit += silent;
+    if (g->master->facts.role_at == SN_NEVER) return true; /* silent for nobody knows how long */
     return r->facts.master_link_down_ms <= limit;
 }
 

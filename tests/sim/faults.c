@@ -214,6 +214,18 @@ void faults_start(struct sim *s)
     sim_at(s, s->opt.faults_ms, be_quiet, NULL, 0);
 }
 
+/* When they come back, the replicas' links have been down for longer than any rule allows. */
+static void start_sentinels_late(struct sim *s)
+{
+    int64_t late = sim_between(&s->rng, 10, 20) * s->opt.down_after;
+    sim_each(s, n)
+    {
+        if (n->kind != NODE_SENTINEL || !n->alive) continue;
+        sim_kill(n);
+        sim_boot_later(n, late);
+    }
+}
+
 void faults_last_blow(struct sim *s)
 {
     bool comes_back = rng_below(&s->rng, 2) || s->opt.chained >= 0;
@@ -224,4 +236,5 @@ void faults_last_blow(struct sim *s)
         sim_kill(n);
         if (comes_back) sim_boot_later(n, sim_between(&s->rng, 0, 3 * s->opt.down_after));
     }
+    if (s->opt.late_sentinels && !comes_back) start_sentinels_late(s);
 }

@@ -52,6 +52,7 @@ static void draw_faults(struct options *o, struct rng *r)
     o->crash_between = rng_below(r, 2) ? 0 : rng_below(r, 2000);
     o->persist_fails = rng_below(r, 6) ? 0 : rng_below(r, 100000);
     o->last_blow = rng_below(r, 2);
+    o->late_sentinels = rng_below(r, 5) == 0;
     o->minority_stays_dead = rng_below(r, 4) == 0;
 }
 
@@ -101,7 +102,7 @@ void options_print(const struct options *o, char *out, size_t cap)
              "outage<=%lldms kill=%d crash=%d freeze=%d partition=%d one-way=%d isolate=%d "
              "lose-disk=%d slow-disk=%d admin=%d forced=%d crash-between=%llu persist-fails=%llu "
              "stay-dead=%d durable=%d backlog=%llu snapshot=%lldms write-every=%lldms payload=%d "
-             "wait-all=%d repl-timeout=%lld",
+             "wait-all=%d repl-timeout=%lld last-blow=%d late-sentinels=%d",
              o->sentinels, o->quorum, o->groups, o->replicas, o->clients, o->shared_hosts,
              (long long)o->down_after, (long long)o->failover_timeout, o->parallel_syncs,
              o->odd_priority, o->chained, (long long)o->delay_min, (long long)o->delay_max,
@@ -112,5 +113,5 @@ void options_print(const struct options *o, char *out, size_t cap)
              o->forced_failovers, (unsigned long long)o->crash_between,
              (unsigned long long)o->persist_fails, o->minority_stays_dead, o->durable_data,
              (unsigned long long)o->backlog, (long long)o->snapshot_ms, (long long)o->write_every,
-             o->payload_max, o->wait_all, (long long)o->repl_timeout);
+             o->payload_max, o->wait_all, (long long)o->repl_timeout, o->last_blow, o->late_sentinels);
 }

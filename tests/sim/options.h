@@ -34,6 +34,7 @@ struct options {
     bool forced_failovers; /* admin faults include SENTINEL FAILOVER */
     bool minority_stays_dead;
     bool last_blow; /* in the quiet phase the masters die once more */
+    bool late_sentinels; /* all Sentinels with them, for a long time */
 
     /* data and load */
     bool durable_data; /* each applied command is on disk, and a restart brings it back */

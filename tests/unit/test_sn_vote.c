@@ -186,6 +186,8 @@ START_TEST(each_reason_to_reject)
     make_fit(r, 1, 1, ID_B);
     r->facts.master_link_up = false;
     r->facts.master_link_down_ms = 10001;
+    ck_assert_int_eq(sn_judge(r), SN_FIT); /* the master never answered us: who knows how long */
+    g->master->facts.role_at = f.core->now - 5000;
     ck_assert_int_eq(sn_judge(r), SN_REJ_LINK_DOWN_LONG);
     g->master->link->last_avail -= 1; /* the master has been silent so much longer */
     ck_assert_int_eq(sn_judge(r), SN_FIT);
