@@ -214,8 +214,9 @@ void replication_log_lagging(struct replication *r)
         if (peer_online(&p->peer) && p->peer.acked >= end) continue;
         lagging++;
         if (p->client->conn) text_copy(name, sizeof(name), conn_peer_addr(p->client->conn));
-        log_notice("Lagging replica %s reported offset %lld behind master, lag=%lld, state=%s.", name,
-                   (long long)(end - p->peer.acked), (long long)((repl_now(r) - p->peer.acked_at_ms) / 1000),
+        log_notice("Lagging replica %s reported offset %lld behind master, lag=%lld, state=%s.",
+                   name, (long long)(end - p->peer.acked),
+                   (long long)((repl_now(r) - p->peer.acked_at_ms) / 1000),
                    peer_state_name(&p->peer));
     }
     if (n) log_notice("%d of %d replicas are in sync when shutting down.", n - lagging, n);

@@ -38,10 +38,12 @@ enum err server_apply_memory(void *server, struct errmsg *m)
     (void)m;
     dataset_policy(s, s->ks);
     if (memory_over(s))
-        log_warning("WARNING: the new maxmemory value set via CONFIG SET (%llu) is smaller than the "
-                    "current memory usage (%zu). This will result in key eviction and/or the inability "
-                    "to accept new write commands depending on the maxmemory-policy.",
-                    (unsigned long long)s->config->maxmemory, memory_over(s) + (size_t)s->config->maxmemory);
+        log_warning(
+            "WARNING: the new maxmemory value set via CONFIG SET (%llu) is smaller than the "
+            "current memory usage (%zu). This will result in key eviction and/or the inability "
+            "to accept new write commands depending on the maxmemory-policy.",
+            (unsigned long long)s->config->maxmemory,
+            memory_over(s) + (size_t)s->config->maxmemory);
     return ERR_NONE;
 }
 
@@ -113,8 +115,10 @@ static enum err on_maxclients(void *owner, struct errmsg *m)
     uint64_t want = (uint64_t)s->front_config->maxclients + RESERVED;
     process_raise_files(want, &f);
     if (f.now < want)
-        return err_set(m, ERR_LIMIT, "The operating system is not able to handle the specified number of "
-                                     "clients, try with %lld", (long long)f.now - RESERVED);
+        return err_set(m, ERR_LIMIT,
+                       "The operating system is not able to handle the specified number of "
+                       "clients, try with %lld",
+                       (long long)f.now - RESERVED);
     return ERR_NONE;
 }
 
@@ -152,7 +156,8 @@ static enum err on_timers(void *owner, struct errmsg *m)
     ilist_each(&s->front->clients, it, next)
     {
         struct client *cl = ilist_of(it, struct client, node);
-        if (cl->conn && !conn_is_unix(cl->conn)) conn_set_keepalive(cl->conn, s->front_config->tcp_keepalive);
+        if (cl->conn && !conn_is_unix(cl->conn))
+            conn_set_keepalive(cl->conn, s->front_config->tcp_keepalive);
     }
     return ERR_NONE;
 }

@@ -64,7 +64,8 @@ static void rehash(struct cron *c)
     struct server *s = c->s;
     if (!s->config->activerehashing || snapshot_running(s->snapshot)) return;
     int64_t end_us = clock_mono_us() + REHASH_US;
-    while (ks_step(s->ks, REHASH_BUCKETS) && clock_mono_us() < end_us) {}
+    while (ks_step(s->ks, REHASH_BUCKETS) && clock_mono_us() < end_us) {
+    }
 }
 
 static void children(struct cron *c) { snapshot_poll(c->s->snapshot); }
@@ -93,7 +94,8 @@ static const struct job jobs[] = {
     { "samples", 1000, samples },
 };
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
-_Static_assert(JOBS <= sizeof(((struct cron *)0)->due_ms) / sizeof(int64_t), "a due time for each job");
+_Static_assert(JOBS <= sizeof(((struct cron *)0)->due_ms) / sizeof(int64_t),
+               "a due time for each job");
 
 static void tick(void *arg)
 {

@@ -45,7 +45,8 @@ void dataset_policy(struct server *s, struct keyspace *ks)
     const struct server_config *c = s->config;
     bool frozen = ks->access.frozen;
     ks->access = (struct access_policy){
-        .lfu = c->maxmemory_policy == POLICY_ALLKEYS_LFU || c->maxmemory_policy == POLICY_VOLATILE_LFU,
+        .lfu =
+            c->maxmemory_policy == POLICY_ALLKEYS_LFU || c->maxmemory_policy == POLICY_VOLATILE_LFU,
         .frozen = frozen,
         .log_factor = (uint32_t)c->lfu_log_factor,
         .decay_minutes = (uint32_t)c->lfu_decay_time,
@@ -58,7 +59,11 @@ struct keyspace *dataset_keyspace(struct server *s)
         .databases = s->config->databases,
         .hash = s->front->hash_key,
         .seed = clock_entropy(),
-        .hooks = { .app = s, .expired = on_expired, .missed = on_missed, .bury = bury, .bury_all = bury_all },
+        .hooks = { .app = s,
+                   .expired = on_expired,
+                   .missed = on_missed,
+                   .bury = bury,
+                   .bury_all = bury_all },
     };
     struct keyspace *ks = ks_new(&o);
     dataset_policy(s, ks);
@@ -86,7 +91,8 @@ void dataset_exchange(struct server *s, struct keyspace *fresh)
 uint64_t dataset_keys(const struct server *s)
 {
     uint64_t n = 0;
-    for (int i = 0; i < s->ks->n; i++) n += ks_count(ks_db(s->ks, i));
+    for (int i = 0; i < s->ks->n; i++)
+        n += ks_count(ks_db(s->ks, i));
     return n;
 }
 

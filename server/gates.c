@@ -34,7 +34,8 @@ static bool memory(struct call *c)
 {
     struct server *s = server_of(c);
     if (!s->config->maxmemory || !(flags_of(c) & CMD_DENYOOM) || from_master(c)) return true;
-    if (!memory_make_room(s)) return refuse(c, "-OOM command not allowed when used memory > 'maxmemory'.");
+    if (!memory_make_room(s))
+        return refuse(c, "-OOM command not allowed when used memory > 'maxmemory'.");
     return true;
 }
 
@@ -46,11 +47,12 @@ static bool disk(struct call *c)
     if (!snapshot_failing(s->snapshot) || !s->is_master || !s->config->stop_writes_on_bgsave_error)
         return true;
     if (!(flags_of(c) & CMD_WRITE) && strcmp(c->row->name, "PING") != 0) return true;
-    return refuse(c, "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
-                     "to persist to disk. Commands that may modify the data set are disabled, because "
-                     "this instance is configured to report errors during writes if RDB snapshotting "
-                     "fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
-                     "details about the RDB error.");
+    return refuse(c,
+                  "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
+                  "to persist to disk. Commands that may modify the data set are disabled, because "
+                  "this instance is configured to report errors during writes if RDB snapshotting "
+                  "fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+                  "details about the RDB error.");
 }
 
 static bool replicas(struct call *c)
@@ -74,7 +76,8 @@ static bool read_only(struct call *c)
 static bool stale(struct call *c)
 {
     struct server *s = server_of(c);
-    if (s->is_master || s->config->replica_serve_stale_data || c->row->flags & CMD_STALE) return true;
+    if (s->is_master || s->config->replica_serve_stale_data || c->row->flags & CMD_STALE)
+        return true;
     if (replication_link_up(s->repl) || from_master(c)) return true;
     return refuse(c, "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to "
                      "'no'.");

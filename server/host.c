@@ -39,7 +39,10 @@ static void on_set_stream_db(void *arg, int db)
     s->master_client->db = db >= 0 && db < s->config->databases ? db : 0;
 }
 
-static bool on_in_multi(void *arg) { return (server_at(arg)->master_client->flags & CLIENT_MULTI) != 0; }
+static bool on_in_multi(void *arg)
+{
+    return (server_at(arg)->master_client->flags & CLIENT_MULTI) != 0;
+}
 static void on_stream_reset(void *arg) { txn_discard(server_at(arg)->master_client); }
 
 static void on_loaded(void *arg, bool ok, const char *why)
@@ -48,9 +51,11 @@ static void on_loaded(void *arg, bool ok, const char *why)
     struct server *s = h->s;
     if (ok) {
         snapshot_settled(s->snapshot);
-        if (loader_facts(s->loader)->stream_db >= 0) on_set_stream_db(h, loader_facts(s->loader)->stream_db);
+        if (loader_facts(s->loader)->stream_db >= 0)
+            on_set_stream_db(h, loader_facts(s->loader)->stream_db);
     } else {
-        log_warning("Failed trying to load the MASTER synchronization DB, check server logs. %s", why);
+        log_warning("Failed trying to load the MASTER synchronization DB, check server logs. %s",
+                    why);
     }
     replication_loaded(s->repl, ok, why);
 }
@@ -60,7 +65,8 @@ static void on_load(void *arg, const char *path)
     struct host *h = arg;
     struct errmsg msg;
     txn_discard(h->s->master_client);
-    if (loader_start(h->s->loader, path, LOAD_BESIDE, on_loaded, h, &msg)) on_loaded(h, false, msg.text);
+    if (loader_start(h->s->loader, path, LOAD_BESIDE, on_loaded, h, &msg))
+        on_loaded(h, false, msg.text);
 }
 
 static void on_load_cancel(void *arg) { loader_cancel(server_at(arg)->loader); }

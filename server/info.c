@@ -60,7 +60,8 @@ static void listeners(struct server *s, struct buf *out)
     int n = 0;
     if (c->port) {
         buf_fmt(out, "listener%d:name=tcp", n++);
-        for (size_t i = 0; i < c->bind.text.n; i++) buf_fmt(out, ",bind=%s", c->bind.text.at[i]);
+        for (size_t i = 0; i < c->bind.text.n; i++)
+            buf_fmt(out, ",bind=%s", c->bind.text.at[i]);
         buf_fmt(out, ",port=%d\r\n", c->port);
     }
     if (c->unixsocket[0]) buf_fmt(out, "listener%d:name=unix,bind=%s\r\n", n, c->unixsocket);
@@ -72,21 +73,25 @@ static void section_server(struct server *s, struct buf *out)
     memset(&u, 0, sizeof(u));
     uname(&u);
     int64_t now_us = clock_wall_us(), up_s = (now_us / 1000 - s->started_wall_ms) / 1000;
-    buf_fmt(out, "redis_version:%s\r\nserver_name:tanist\r\ntanist_version:%s\r\n", START_REDIS_VERSION,
-            TANIST_VERSION);
-    buf_fmt(out, "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\nredis_mode:%s\r\n",
+    buf_fmt(out, "redis_version:%s\r\nserver_name:tanist\r\ntanist_version:%s\r\n",
+            START_REDIS_VERSION, TANIST_VERSION);
+    buf_fmt(out,
+            "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\nredis_mode:%s\r\n",
             s->front->mode);
-    buf_fmt(out, "os:%s %s %s\r\narch_bits:%d\r\n", u.sysname, u.release, u.machine, (int)sizeof(void *) * 8);
-    buf_fmt(out, "monotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:epoll\r\n"
-                 "atomicvar_api:c11-builtin\r\ngcc_version:%s\r\n", __VERSION__);
-    buf_fmt(out, "process_id:%d\r\nprocess_supervised:%s\r\nrun_id:%s\r\ntcp_port:%d\r\n", (int)getpid(),
-            supervised_name(s), s->front->run_id, s->front_config->port);
+    buf_fmt(out, "os:%s %s %s\r\narch_bits:%d\r\n", u.sysname, u.release, u.machine,
+            (int)sizeof(void *) * 8);
+    buf_fmt(out,
+            "monotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:epoll\r\n"
+            "atomicvar_api:c11-builtin\r\ngcc_version:%s\r\n",
+            __VERSION__);
+    buf_fmt(out, "process_id:%d\r\nprocess_supervised:%s\r\nrun_id:%s\r\ntcp_port:%d\r\n",
+            (int)getpid(), supervised_name(s), s->front->run_id, s->front_config->port);
     buf_fmt(out, "server_time_usec:%lld\r\nuptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n",
             (long long)now_us, (long long)up_s, (long long)(up_s / 86400));
-    buf_fmt(out, "hz:%d\r\nconfigured_hz:%d\r\nlru_clock:%lld\r\n", s->front_config->hz, s->front_config->hz,
-            (long long)(now_us / 1000000 & LRU_CLOCK_MASK));
-    buf_fmt(out, "executable:%s\r\nconfig_file:%s\r\nio_threads_active:0\r\n", s->start->exe ? s->start->exe : "",
-            s->start->config_file ? s->start->config_file : "");
+    buf_fmt(out, "hz:%d\r\nconfigured_hz:%d\r\nlru_clock:%lld\r\n", s->front_config->hz,
+            s->front_config->hz, (long long)(now_us / 1000000 & LRU_CLOCK_MASK));
+    buf_fmt(out, "executable:%s\r\nconfig_file:%s\r\nio_threads_active:0\r\n",
+            s->start->exe ? s->start->exe : "", s->start->config_file ? s->start->config_file : "");
     listeners(s, out);
 }
 
@@ -96,13 +101,14 @@ static void section_clients(struct server *s, struct buf *out)
 {
     struct info_clients n;
     info_count_clients(s, &n);
-    buf_fmt(out, "connected_clients:%llu\r\ncluster_connections:0\r\nmaxclients:%d\r\n", ull(n.connected),
-            s->front_config->maxclients);
+    buf_fmt(out, "connected_clients:%llu\r\ncluster_connections:0\r\nmaxclients:%d\r\n",
+            ull(n.connected), s->front_config->maxclients);
     buf_fmt(out, "client_recent_max_input_buffer:%llu\r\nclient_recent_max_output_buffer:%llu\r\n",
             ull(n.max_in), ull(n.max_out));
     buf_fmt(out, "blocked_clients:%llu\r\ntracking_clients:%llu\r\npubsub_clients:%llu\r\n",
             ull(n.blocked), ull(n.tracking), ull(n.pubsub));
-    buf_fmt(out, "watching_clients:%llu\r\nclients_in_timeout_table:0\r\ntotal_watched_keys:%zu\r\n",
+    buf_fmt(out,
+            "watching_clients:%llu\r\nclients_in_timeout_table:0\r\ntotal_watched_keys:%zu\r\n",
             ull(n.watching), watches_keys(s->watches));
     buf_fmt(out, "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n");
 }
@@ -114,12 +120,16 @@ static void persistence_rdb(struct server *s, struct buf *out)
     const struct snapshot_figures *f = snapshot_figures(s->snapshot);
     bool runs = snapshot_running(s->snapshot);
     int64_t took = runs ? (clock_wall_ms() - f->running_since_ms) / 1000 : -1;
-    buf_fmt(out, "rdb_changes_since_last_save:%llu\r\nrdb_bgsave_in_progress:%d\r\nrdb_last_save_time:%lld\r\n",
+    buf_fmt(out,
+            "rdb_changes_since_last_save:%llu\r\nrdb_bgsave_in_progress:%d\r\nrdb_last_save_time:%"
+            "lld\r\n",
             ull(s->dirty), runs, (long long)f->last_save_s);
-    buf_fmt(out, "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_time_sec:%lld\r\n"
-                 "rdb_current_bgsave_time_sec:%lld\r\n", f->ok ? "ok" : "err", (long long)f->last_took_s,
-            (long long)took);
-    buf_fmt(out, "rdb_saves:%llu\r\nrdb_last_cow_size:%llu\r\n", ull(f->saves), ull(f->last_cow_bytes));
+    buf_fmt(out,
+            "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_time_sec:%lld\r\n"
+            "rdb_current_bgsave_time_sec:%lld\r\n",
+            f->ok ? "ok" : "err", (long long)f->last_took_s, (long long)took);
+    buf_fmt(out, "rdb_saves:%llu\r\nrdb_last_cow_size:%llu\r\n", ull(f->saves),
+            ull(f->last_cow_bytes));
     buf_fmt(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
             ull(loader_facts(s->loader)->expired), ull(loader_facts(s->loader)->loaded));
 }
@@ -127,27 +137,35 @@ static void persistence_rdb(struct server *s, struct buf *out)
 static void section_persistence(struct server *s, struct buf *out)
 {
     buf_fmt(out, "loading:%d\r\nasync_loading:%d\r\n", s->loading, s->async_loading);
-    buf_fmt(out, "current_cow_peak:0\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
-                 "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\ncurrent_save_keys_total:0\r\n");
+    buf_fmt(
+        out,
+        "current_cow_peak:0\r\ncurrent_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
+        "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\ncurrent_save_keys_total:0\r\n");
     persistence_rdb(s, out);
-    buf_fmt(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
-                 "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
-                 "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\naof_rewrites_consecutive_failures:0\r\n"
-                 "aof_last_write_status:ok\r\naof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\n"
-                 "module_fork_last_cow_size:0\r\n");
+    buf_fmt(
+        out,
+        "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
+        "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
+        "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\naof_rewrites_consecutive_failures:0\r\n"
+        "aof_last_write_status:ok\r\naof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\n"
+        "module_fork_last_cow_size:0\r\n");
     loader_info(s->loader, out);
 }
 
 /* ---- replication, cpu, the rest ---- */
 
-static void section_replication(struct server *s, struct buf *out) { replication_info(s->repl, out); }
+static void section_replication(struct server *s, struct buf *out)
+{
+    replication_info(s->repl, out);
+}
 
 static void cpu_line(struct buf *out, const char *name, int who)
 {
     struct rusage r;
     getrusage(who, &r);
-    buf_fmt(out, "used_cpu_sys%s:%ld.%06ld\r\nused_cpu_user%s:%ld.%06ld\r\n", name, (long)r.ru_stime.tv_sec,
-            (long)r.ru_stime.tv_usec, name, (long)r.ru_utime.tv_sec, (long)r.ru_utime.tv_usec);
+    buf_fmt(out, "used_cpu_sys%s:%ld.%06ld\r\nused_cpu_user%s:%ld.%06ld\r\n", name,
+            (long)r.ru_stime.tv_sec, (long)r.ru_stime.tv_usec, name, (long)r.ru_utime.tv_sec,
+            (long)r.ru_utime.tv_usec);
 }
 
 static void section_cpu(struct server *s, struct buf *out)
@@ -164,9 +182,18 @@ static void section_nothing(struct server *s, struct buf *out)
     (void)out;
 }
 
-static void section_commandstats(struct server *s, struct buf *out) { stats_print_commands(s->front, out); }
-static void section_errorstats(struct server *s, struct buf *out) { stats_print_errors(s->front, out); }
-static void section_latencystats(struct server *s, struct buf *out) { stats_print_latency(s->front, out); }
+static void section_commandstats(struct server *s, struct buf *out)
+{
+    stats_print_commands(s->front, out);
+}
+static void section_errorstats(struct server *s, struct buf *out)
+{
+    stats_print_errors(s->front, out);
+}
+static void section_latencystats(struct server *s, struct buf *out)
+{
+    stats_print_latency(s->front, out);
+}
 
 static void section_cluster(struct server *s, struct buf *out)
 {
@@ -179,8 +206,8 @@ static void section_keyspace(struct server *s, struct buf *out)
     for (int i = 0; i < s->ks->n; i++) {
         const struct ks_db *db = ks_db(s->ks, i);
         if (!ks_count(db)) continue;
-        buf_fmt(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%lld\r\n", i, ks_count(db), ks_deadlines(db),
-                (long long)db->ttl_avg_ms);
+        buf_fmt(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%lld\r\n", i, ks_count(db),
+                ks_deadlines(db), (long long)db->ttl_avg_ms);
     }
 }
 

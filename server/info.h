@@ -8,7 +8,8 @@
 
 struct server;
 
-/* Appends the sections that the words name ("default", "all", "everything", names); n 0: default. */
+/* Appends the sections that the words name ("default", "all", "everything", names); n 0: default.
+ */
 void info_print(struct server *s, const struct slice *word, int n, struct buf *out);
 
 /* Writers that stand in files of their own. */

@@ -24,7 +24,8 @@ static unsigned long long ull(uint64_t v) { return v; }
 static void size_pair(struct buf *out, const char *name, uint64_t v)
 {
     char human[32];
-    buf_fmt(out, "%s:%llu\r\n%s_human:%s\r\n", name, ull(v), name, num_human_bytes(human, sizeof(human), v));
+    buf_fmt(out, "%s:%llu\r\n%s_human:%s\r\n", name, ull(v), name,
+            num_human_bytes(human, sizeof(human), v));
 }
 
 static double ratio(uint64_t a, uint64_t b) { return b ? (double)a / (double)b : 0; }
@@ -39,8 +40,8 @@ static void sum_up(struct server *s, struct sums *m)
     info_count_clients(s, &m->clients);
     m->used = mem_used();
     m->resident = memory_resident();
-    m->overhead = s->startup_mem + m->clients.normal_mem + m->clients.replica_mem + replication_mem(s->repl) +
-                  ks_tables_mem(s->ks) + pubsub_mem(s->front);
+    m->overhead = s->startup_mem + m->clients.normal_mem + m->clients.replica_mem +
+                  replication_mem(s->repl) + ks_tables_mem(s->ks) + pubsub_mem(s->front);
     if (m->overhead > m->used) m->overhead = m->used;
     m->dataset = m->used - m->overhead;
     if (m->used > s->peak_mem) s->peak_mem = m->used;
@@ -53,7 +54,8 @@ static void memory_used(struct server *s, const struct sums *m, struct buf *out)
     size_pair(out, "used_memory_rss", m->resident);
     size_pair(out, "used_memory_peak", s->peak_mem);
     buf_fmt(out, "used_memory_peak_perc:%.2f%%\r\n", ratio(m->used, s->peak_mem) * 100);
-    buf_fmt(out, "used_memory_overhead:%llu\r\nused_memory_startup:%zu\r\nused_memory_dataset:%llu\r\n",
+    buf_fmt(out,
+            "used_memory_overhead:%llu\r\nused_memory_startup:%zu\r\nused_memory_dataset:%llu\r\n",
             ull(m->overhead), s->startup_mem, ull(m->dataset));
     buf_fmt(out, "used_memory_dataset_perc:%.2f%%\r\n", ratio(m->dataset, net) * 100);
 }
@@ -61,11 +63,12 @@ static void memory_used(struct server *s, const struct sums *m, struct buf *out)
 /* Scripting comes later; tools read these fields all the same. */
 static void memory_scripts(struct buf *out)
 {
-    buf_putz(out, "used_memory_lua:0\r\nused_memory_vm_eval:0\r\nused_memory_lua_human:0B\r\n"
-                  "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\nnumber_of_functions:0\r\n"
-                  "number_of_libraries:0\r\nused_memory_vm_functions:0\r\nused_memory_vm_total:0\r\n"
-                  "used_memory_vm_total_human:0B\r\nused_memory_functions:0\r\nused_memory_scripts:0\r\n"
-                  "used_memory_scripts_human:0B\r\n");
+    buf_putz(out,
+             "used_memory_lua:0\r\nused_memory_vm_eval:0\r\nused_memory_lua_human:0B\r\n"
+             "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\nnumber_of_functions:0\r\n"
+             "number_of_libraries:0\r\nused_memory_vm_functions:0\r\nused_memory_vm_total:0\r\n"
+             "used_memory_vm_total_human:0B\r\nused_memory_functions:0\r\nused_memory_scripts:0\r\n"
+             "used_memory_scripts_human:0B\r\n");
 }
 
 static void memory_limit(struct server *s, struct buf *out)
@@ -81,25 +84,30 @@ static void memory_limit(struct server *s, struct buf *out)
 
 static void memory_allocator(const struct sums *m, const struct mem_stats *a, struct buf *out)
 {
-    buf_fmt(out, "allocator_frag_ratio:%.2f\r\nallocator_frag_bytes:%lld\r\n", ratio(a->active, a->allocated),
-            (long long)a->active - (long long)a->allocated);
-    buf_fmt(out, "allocator_rss_ratio:%.2f\r\nallocator_rss_bytes:%lld\r\n", ratio(a->resident, a->active),
-            (long long)a->resident - (long long)a->active);
-    buf_fmt(out, "rss_overhead_ratio:%.2f\r\nrss_overhead_bytes:%lld\r\n", ratio(m->resident, a->resident),
-            (long long)m->resident - (long long)a->resident);
-    buf_fmt(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n", ratio(m->resident, m->used),
-            (long long)m->resident - (long long)m->used);
+    buf_fmt(out, "allocator_frag_ratio:%.2f\r\nallocator_frag_bytes:%lld\r\n",
+            ratio(a->active, a->allocated), (long long)a->active - (long long)a->allocated);
+    buf_fmt(out, "allocator_rss_ratio:%.2f\r\nallocator_rss_bytes:%lld\r\n",
+            ratio(a->resident, a->active), (long long)a->resident - (long long)a->active);
+    buf_fmt(out, "rss_overhead_ratio:%.2f\r\nrss_overhead_bytes:%lld\r\n",
+            ratio(m->resident, a->resident), (long long)m->resident - (long long)a->resident);
+    buf_fmt(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
+            ratio(m->resident, m->used), (long long)m->resident - (long long)m->used);
 }
 
 static void memory_parts(struct server *s, const struct sums *m, struct buf *out)
 {
-    buf_fmt(out, "mem_not_counted_for_evict:%zu\r\nmem_replication_backlog:%zu\r\n", memory_not_counted(s),
-            replication_backlog_mem(s->repl));
-    buf_fmt(out, "mem_total_replication_buffers:%zu\r\nmem_clients_slaves:%llu\r\nmem_clients_normal:%llu\r\n",
+    buf_fmt(out, "mem_not_counted_for_evict:%zu\r\nmem_replication_backlog:%zu\r\n",
+            memory_not_counted(s), replication_backlog_mem(s->repl));
+    buf_fmt(out,
+            "mem_total_replication_buffers:%zu\r\nmem_clients_slaves:%llu\r\nmem_clients_normal:%"
+            "llu\r\n",
             replication_mem(s->repl), ull(m->clients.replica_mem), ull(m->clients.normal_mem));
-    buf_fmt(out, "mem_cluster_links:0\r\nmem_aof_buffer:0\r\nmem_allocator:%s\r\nmem_overhead_db_hashtable_rehashing:0\r\n",
+    buf_fmt(out,
+            "mem_cluster_links:0\r\nmem_aof_buffer:0\r\nmem_allocator:%s\r\nmem_overhead_db_"
+            "hashtable_rehashing:0\r\n",
             mem_allocator());
-    buf_fmt(out, "active_defrag_running:0\r\nlazyfree_pending_objects:%zu\r\nlazyfreed_objects:%llu\r\n",
+    buf_fmt(out,
+            "active_defrag_running:0\r\nlazyfree_pending_objects:%zu\r\nlazyfreed_objects:%llu\r\n",
             bg_pending(s->bg), ull(s->lazy_freed));
 }
 
@@ -110,8 +118,8 @@ void info_memory(struct server *s, struct buf *out)
     sum_up(s, &m);
     mem_stats(&a);
     memory_used(s, &m, out);
-    buf_fmt(out, "allocator_allocated:%zu\r\nallocator_active:%zu\r\nallocator_resident:%zu\r\n", a.allocated,
-            a.active, a.resident);
+    buf_fmt(out, "allocator_allocated:%zu\r\nallocator_active:%zu\r\nallocator_resident:%zu\r\n",
+            a.allocated, a.active, a.resident);
     buf_putz(out, "allocator_muzzy:0\r\n");
     size_pair(out, "total_system_memory", memory_system_total());
     memory_scripts(out);
@@ -125,11 +133,14 @@ void info_memory(struct server *s, struct buf *out)
 static void stats_traffic(struct server *s, struct buf *out)
 {
     const struct front_stats *f = &s->front->stats;
-    buf_fmt(out, "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n"
-                 "instantaneous_ops_per_sec:%llu\r\n", ull(f->connections), ull(f->commands), ull(f->ops_per_sec));
-    buf_fmt(out, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n", ull(f->in_bytes), ull(f->out_bytes));
-    buf_fmt(out, "total_net_repl_input_bytes:%llu\r\ntotal_net_repl_output_bytes:%llu\r\n", ull(f->in_repl_bytes),
-            ull(f->out_repl_bytes));
+    buf_fmt(out,
+            "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n"
+            "instantaneous_ops_per_sec:%llu\r\n",
+            ull(f->connections), ull(f->commands), ull(f->ops_per_sec));
+    buf_fmt(out, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n", ull(f->in_bytes),
+            ull(f->out_bytes));
+    buf_fmt(out, "total_net_repl_input_bytes:%llu\r\ntotal_net_repl_output_bytes:%llu\r\n",
+            ull(f->in_repl_bytes), ull(f->out_repl_bytes));
     buf_fmt(out, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
             (double)f->in_kbps_x100 / 100, (double)f->out_kbps_x100 / 100);
     buf_putz(out, "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n");
@@ -142,13 +153,17 @@ static void stats_keys(struct server *s, struct buf *out)
     struct repl_stats r = replication_stats(s->repl);
     struct cron_figures c;
     cron_figures(s->cron, &c);
-    buf_fmt(out, "sync_full:%llu\r\nsync_partial_ok:%llu\r\nsync_partial_err:%llu\r\n", ull(r.sync_full),
-            ull(r.sync_partial_ok), ull(r.sync_partial_err));
-    buf_fmt(out, "expired_keys:%llu\r\nexpired_stale_perc:%.2f\r\nexpired_time_cap_reached_count:%llu\r\n"
-                 "expire_cycle_cpu_milliseconds:%lld\r\n", ull(k->expired), c.expired_stale_percent,
-            ull(c.expire_cuts), (long long)c.expire_ms);
-    buf_fmt(out, "evicted_keys:%llu\r\nevicted_clients:0\r\nevicted_scripts:0\r\n"
-                 "total_eviction_exceeded_time:0\r\ncurrent_eviction_exceeded_time:0\r\n", ull(k->evicted));
+    buf_fmt(out, "sync_full:%llu\r\nsync_partial_ok:%llu\r\nsync_partial_err:%llu\r\n",
+            ull(r.sync_full), ull(r.sync_partial_ok), ull(r.sync_partial_err));
+    buf_fmt(
+        out,
+        "expired_keys:%llu\r\nexpired_stale_perc:%.2f\r\nexpired_time_cap_reached_count:%llu\r\n"
+        "expire_cycle_cpu_milliseconds:%lld\r\n",
+        ull(k->expired), c.expired_stale_percent, ull(c.expire_cuts), (long long)c.expire_ms);
+    buf_fmt(out,
+            "evicted_keys:%llu\r\nevicted_clients:0\r\nevicted_scripts:0\r\n"
+            "total_eviction_exceeded_time:0\r\ncurrent_eviction_exceeded_time:0\r\n",
+            ull(k->evicted));
     buf_fmt(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", ull(k->hits), ull(k->misses));
 }
 
@@ -159,12 +174,18 @@ static void stats_rest(struct server *s, struct buf *out)
     buf_fmt(out, "pubsub_channels:%zu\r\npubsub_patterns:%zu\r\npubsubshard_channels:%zu\r\n",
             pubsub_count(s->front, PUBSUB_CHANNEL), pubsub_count(s->front, PUBSUB_PATTERN),
             pubsub_count(s->front, PUBSUB_SHARD));
-    buf_fmt(out, "latest_fork_usec:%lld\r\ntotal_forks:%llu\r\nmigrate_cached_sockets:0\r\n"
-                 "slave_expires_tracked_keys:0\r\n", (long long)p->fork_us, ull(p->forks));
-    buf_putz(out, "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
-                  "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\ncurrent_active_defrag_time:0\r\n"
-                  "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n");
-    buf_fmt(out, "unexpected_error_replies:%llu\r\ntotal_error_replies:%llu\r\ndump_payload_sanitizations:0\r\n",
+    buf_fmt(out,
+            "latest_fork_usec:%lld\r\ntotal_forks:%llu\r\nmigrate_cached_sockets:0\r\n"
+            "slave_expires_tracked_keys:0\r\n",
+            (long long)p->fork_us, ull(p->forks));
+    buf_putz(out,
+             "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
+             "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\ncurrent_active_defrag_"
+             "time:0\r\n"
+             "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n");
+    buf_fmt(out,
+            "unexpected_error_replies:%llu\r\ntotal_error_replies:%llu\r\ndump_payload_"
+            "sanitizations:0\r\n",
             ull(f->unexpected_error_replies), ull(f->error_replies));
 }
 
@@ -174,18 +195,29 @@ static void stats_loop(struct server *s, struct buf *out)
     const struct conn_totals *t = conn_totals_of(s->loop);
     struct cron_figures c;
     cron_figures(s->cron, &c);
-    buf_fmt(out, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\nio_threaded_reads_processed:0\r\n"
-                 "io_threaded_writes_processed:0\r\n", ull(t->reads), ull(t->writes));
-    buf_fmt(out, "client_query_buffer_limit_disconnections:%llu\r\n"
-                 "client_output_buffer_limit_disconnections:%llu\r\n", ull(f->query_limit_kills),
-            ull(f->output_limit_kills));
+    buf_fmt(out,
+            "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\nio_threaded_reads_"
+            "processed:0\r\n"
+            "io_threaded_writes_processed:0\r\n",
+            ull(t->reads), ull(t->writes));
+    buf_fmt(out,
+            "client_query_buffer_limit_disconnections:%llu\r\n"
+            "client_output_buffer_limit_disconnections:%llu\r\n",
+            ull(f->query_limit_kills), ull(f->output_limit_kills));
     buf_putz(out, "reply_buffer_shrinks:0\r\nreply_buffer_expands:0\r\n");
-    buf_fmt(out, "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\neventloop_duration_cmd_sum:0\r\n"
-                 "instantaneous_eventloop_cycles_per_sec:%llu\r\ninstantaneous_eventloop_duration_usec:%llu\r\n",
-            ull(loop_cycles(s->loop)), ull(loop_busy_us(s->loop)), ull(c.cycles_per_sec), ull(c.cycle_us));
-    buf_fmt(out, "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:%llu\r\nacl_access_denied_key:%llu\r\n"
-                 "acl_access_denied_channel:%llu\r\n", ull(f->acl_denied_auth), ull(f->acl_denied_cmd),
-            ull(f->acl_denied_key), ull(f->acl_denied_channel));
+    buf_fmt(
+        out,
+        "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\neventloop_duration_cmd_sum:0\r\n"
+        "instantaneous_eventloop_cycles_per_sec:%llu\r\ninstantaneous_eventloop_duration_usec:%"
+        "llu\r\n",
+        ull(loop_cycles(s->loop)), ull(loop_busy_us(s->loop)), ull(c.cycles_per_sec),
+        ull(c.cycle_us));
+    buf_fmt(out,
+            "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:%llu\r\nacl_access_denied_key:%"
+            "llu\r\n"
+            "acl_access_denied_channel:%llu\r\n",
+            ull(f->acl_denied_auth), ull(f->acl_denied_cmd), ull(f->acl_denied_key),
+            ull(f->acl_denied_channel));
 }
 
 void info_stats(struct server *s, struct buf *out)

@@ -1,8 +1,8 @@
 /* journal: from an executed unit to the write stream, encoded once.
  *
  * A unit is one command, one EXEC, one expiry or one eviction. Its effects leave together, at its
- * end, and nowhere else: none: nothing; one: bare; several: wrapped in MULTI ... EXEC. A command that
- * changed something (call->changed > 0) goes as it came, unless it says other words here. */
+ * end, and nowhere else: none: nothing; one: bare; several: wrapped in MULTI ... EXEC. A command
+ * that changed something (call->changed > 0) goes as it came, unless it says other words here. */
 #ifndef SERVER_JOURNAL_H
 #define SERVER_JOURNAL_H
 
@@ -26,11 +26,13 @@ struct journal *journal_new(struct server *s);
 void journal_delete(struct journal *j);
 void journal_sink(struct journal *j, int which, const struct journal_sink *sink);
 
-/* In the stream this call is these words instead (copied). Called again it adds a further command. */
+/* In the stream this call is these words instead (copied). Called again it adds a further command.
+ */
 void call_replace(struct call *c, int argc, const struct slice *argv);
 /* After the call's own words, these too. */
 void call_also(struct call *c, int argc, const struct slice *argv);
-/* It changed something, and nothing of it goes to the stream (or the unit's end has its words already). */
+/* It changed something, and nothing of it goes to the stream (or the unit's end has its words
+ * already). */
 void call_silent(struct call *c);
 /* It goes to the stream although `changed` is 0 (FLUSHALL). */
 void call_force(struct call *c);
@@ -38,11 +40,11 @@ void call_force(struct call *c);
 void call_force_replicas(struct call *c);
 
 /* Shorthand: call_replace_words(c, SLICE("DEL"), key). */
-#define call_replace_words(c, ...)                                                        \
-    call_replace((c), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)), \
+#define call_replace_words(c, ...)                                                                 \
+    call_replace((c), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)),       \
                  (const struct slice[]){ __VA_ARGS__ })
-#define call_also_words(c, ...)                                                        \
-    call_also((c), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)), \
+#define call_also_words(c, ...)                                                                    \
+    call_also((c), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)),          \
               (const struct slice[]){ __VA_ARGS__ })
 
 /* ---- units ---- */
@@ -52,8 +54,8 @@ void journal_end(struct call *c);
 /* EXEC: everything until journal_close is one unit. */
 void journal_open(struct journal *j, int64_t now_ms);
 void journal_close(struct journal *j);
-/* A key was removed by expiry or eviction: DEL or UNLINK in that database; part of the unit at hand,
- * or a unit of its own. */
+/* A key was removed by expiry or eviction: DEL or UNLINK in that database; part of the unit at
+ * hand, or a unit of its own. */
 void journal_del(struct journal *j, int db, struct slice key, bool lazily);
 /* Words of the server's own in a database (-1: none). */
 void journal_words(struct journal *j, int db, int argc, const struct slice *argv);

@@ -54,7 +54,8 @@ static void on_prefetch(struct front *f, const struct slice *keys, const int *db
         hash[i] = ks_hash(s->ks, keys[i]);
         ks_prefetch(ks_db(s->ks, dbs[i]), hash[i]);
     }
-    for (int i = 0; i < n; i++) ks_prefetch_entry(ks_db(s->ks, dbs[i]), hash[i]);
+    for (int i = 0; i < n; i++)
+        ks_prefetch_entry(ks_db(s->ks, dbs[i]), hash[i]);
 }
 
 static bool on_unblock(struct client *cl, bool with_error)
@@ -95,9 +96,9 @@ static const struct front_hooks front_hooks = {
 static void add_commands(struct front *f)
 {
     static const struct command *const families[] = {
-        cmds_string, cmds_lcs,   cmds_keys,        cmds_flush, cmds_object,  cmds_scan,   cmds_expire,
-        cmds_txn,    cmds_admin, cmds_replication, cmds_debug, cmds_publish, cmds_config, cmds_memory,
-        cmds_persist,
+        cmds_string, cmds_lcs,     cmds_keys,   cmds_flush,  cmds_object,
+        cmds_scan,   cmds_expire,  cmds_txn,    cmds_admin,  cmds_replication,
+        cmds_debug,  cmds_publish, cmds_config, cmds_memory, cmds_persist,
     };
     front_add_commands(f);
     front_add_observation(f);
@@ -225,7 +226,8 @@ static void go_live(struct server *s)
     const char *status = NULL;
     if (c->replicaof.host[0]) {
         replication_follow(s->repl, c->replicaof.host, c->replicaof.port);
-        status = "Ready to accept connections in read-only mode. Waiting for MASTER <-> REPLICA sync";
+        status =
+            "Ready to accept connections in read-only mode. Waiting for MASTER <-> REPLICA sync";
     }
     snapshot_settled(s->snapshot);
     s->startup_mem = mem_used();
@@ -245,7 +247,8 @@ static void on_first_load(void *arg, bool ok, const char *why)
     const struct load_facts *f = loader_facts(s->loader);
     log_notice("DB loaded from disk: %.3f seconds", (double)f->took_ms / 1000);
     if (f->replid[0])
-        replication_restore(s->repl, f->replid, f->repl_offset, f->stream_db, s->config->replicaof.host[0] != 0);
+        replication_restore(s->repl, f->replid, f->repl_offset, f->stream_db,
+                            s->config->replicaof.host[0] != 0);
     go_live(s);
 }
 

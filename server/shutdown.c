@@ -52,7 +52,8 @@ bool shutdown_done(const struct shutdown *d) { return d->done; }
 static bool final_save(struct server *s, int flags)
 {
     struct errmsg msg;
-    bool wanted = (flags & SHUTDOWN_SAVE) || (snapshot_has_points(s->snapshot) && !(flags & SHUTDOWN_NOSAVE));
+    bool wanted =
+        (flags & SHUTDOWN_SAVE) || (snapshot_has_points(s->snapshot) && !(flags & SHUTDOWN_NOSAVE));
     if (s->loading) wanted = false; /* what is there is not the data */
     if (!wanted) return true;
     log_notice("Saving the final RDB snapshot before exiting.");
@@ -156,8 +157,9 @@ void shutdown_signal(void *server, int signo)
     struct server *s = server;
     int flags = signo == SIGINT ? s->config->shutdown_on_sigint : s->config->shutdown_on_sigterm;
     if (shutdown_begin(s->shutdown, flags, NULL) == SHUTDOWN_FAILED)
-        log_warning("SIGTERM received but errors trying to shut down the server, check the logs for "
-                    "more information");
+        log_warning(
+            "SIGTERM received but errors trying to shut down the server, check the logs for "
+            "more information");
 }
 
 void shutdown_client_gone(struct shutdown *d, struct client *cl)

@@ -75,8 +75,8 @@ static struct watched_key *watched_find(const struct watches *w, int db, struct 
 
 static void mark_all(struct watched_key *k)
 {
-    ilist_each(&k->watchers, it, tmp)
-        ilist_of(it, struct watch, same_key)->cl->flags |= CLIENT_DIRTY_CAS;
+    ilist_each(&k->watchers, it, tmp) ilist_of(it, struct watch, same_key)->cl->flags |=
+        CLIENT_DIRTY_CAS;
 }
 
 /* The whole database has other content. A key that was there at WATCH and untouched since is gone
@@ -145,7 +145,8 @@ void watches_moved(struct watches *w, struct keyspace *from, struct keyspace *to
         touch_remove(&from->touch, &w->hook);
         touch_add(&to->touch, &w->hook);
     }
-    for (int db = 0; db < to->n; db++) mark_db(w, db, ks_db(to, db));
+    for (int db = 0; db < to->n; db++)
+        mark_db(w, db, ks_db(to, db));
 }
 
 size_t watches_keys(const struct watches *w) { return table_count(&w->table); }
@@ -168,8 +169,7 @@ static void watch_key(struct server *s, struct client *cl, struct slice key)
 {
     struct session *se = session_of(cl);
     struct watched_key *k = watched_make(s->watches, cl->db, key);
-    ilist_each(&k->watchers, it, tmp)
-        if (ilist_of(it, struct watch, same_key)->cl == cl) return;
+    ilist_each(&k->watchers, it, tmp) if (ilist_of(it, struct watch, same_key)->cl == cl) return;
     struct watch *watch = mem_zalloc(sizeof(*watch));
     struct value v;
     watch->key = k;
@@ -233,7 +233,8 @@ static void queue_clear(struct client *cl)
 {
     struct session *se = session_get(cl);
     if (!se) return;
-    for (size_t i = 0; i < se->queue.n; i++) mem_free(se->queue.at[i].argv);
+    for (size_t i = 0; i < se->queue.n; i++)
+        mem_free(se->queue.at[i].argv);
     vec_free(&se->queue);
     se->queued_flags = 0;
     cl->multi_mem = 0;
@@ -270,7 +271,8 @@ static void queue_add(struct session *se, const struct call *c)
 {
     size_t words = 0;
     if (!c->raw.n)
-        for (int i = 0; i < c->argc; i++) words += c->argv[i].n;
+        for (int i = 0; i < c->argc; i++)
+            words += c->argv[i].n;
     size_t head = (size_t)c->argc * sizeof(struct slice);
     struct slice *argv = mem_alloc(head + c->raw.n + words + 1);
     char *to = (char *)argv + head;
@@ -341,9 +343,15 @@ static void cmd_discard(struct call *c)
 
 static void run_queued(struct call *c, const struct queued *q)
 {
-    struct call inner = { .front = c->front, .client = c->client, .entry = q->entry,
-                          .row = q->entry->row, .argc = q->argc, .argv = q->argv, .raw = q->raw,
-                          .app = c->app, .out = c->out };
+    struct call inner = { .front = c->front,
+                          .client = c->client,
+                          .entry = q->entry,
+                          .row = q->entry->row,
+                          .argc = q->argc,
+                          .argv = q->argv,
+                          .raw = q->raw,
+                          .app = c->app,
+                          .out = c->out };
     /* Rights may have been taken away since the command was queued. */
     if (dispatch_acl(&inner)) dispatch_call(&inner);
 }
@@ -370,7 +378,8 @@ static void cmd_exec(struct call *c)
     cl->flags &= ~(uint32_t)CLIENT_MULTI;
     se->in_exec = true;
     reply_array(c, se->queue.n);
-    for (size_t i = 0; i < se->queue.n; i++) run_queued(c, &se->queue.at[i]);
+    for (size_t i = 0; i < se->queue.n; i++)
+        run_queued(c, &se->queue.at[i]);
     se->in_exec = false;
     queue_clear(cl);
 }
@@ -382,7 +391,8 @@ static void cmd_watch(struct call *c)
         return;
     }
     if (!(c->client->flags & CLIENT_DIRTY_CAS)) /* spoilt already: more keys change nothing */
-        for (int i = 1; i < c->argc; i++) watch_key(server_of(c), c->client, c->argv[i]);
+        for (int i = 1; i < c->argc; i++)
+            watch_key(server_of(c), c->client, c->argv[i]);
     reply_ok(c);
 }
 
@@ -395,7 +405,8 @@ static void cmd_unwatch(struct call *c)
 static bool runs_at_once(const struct command *row)
 {
     return row->run == cmd_exec || row->run == cmd_discard || row->run == cmd_multi ||
-           row->run == cmd_watch || strcmp(row->name, "QUIT") == 0 || strcmp(row->name, "RESET") == 0;
+           row->run == cmd_watch || strcmp(row->name, "QUIT") == 0 ||
+           strcmp(row->name, "RESET") == 0;
 }
 
 #define TXN (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_ALLOW_BUSY)
@@ -411,9 +422,9 @@ const struct command cmds_txn[] = {
     { "DISCARD", cmd_discard, .arity = 1, .flags = TXN | CMD_FAST, .acl = ACL_TRANSACTION,
       .since = "2.0.0", .group = "transactions", .complexity = "O(N), N: queued commands",
       .summary = "Discards a transaction.", .syntax = "" },
-    { "WATCH", cmd_watch, .arity = -2, .flags = TXN | CMD_FAST,
-      .keys = { KEYS(1, -1, 1, KEY_RO) }, .acl = ACL_TRANSACTION, .since = "2.2.0",
-      .group = "transactions", .complexity = "O(1) for every key",
+    { "WATCH", cmd_watch, .arity = -2, .flags = TXN | CMD_FAST, .keys = { KEYS(1, -1, 1, KEY_RO) },
+      .acl = ACL_TRANSACTION, .since = "2.2.0", .group = "transactions",
+      .complexity = "O(1) for every key",
       .summary = "Monitors changes to keys to determine the execution of a transaction.",
       .syntax = "key:key ..." },
     { "UNWATCH", cmd_unwatch, .arity = 1, .flags = TXN | CMD_FAST, .acl = ACL_TRANSACTION,

@@ -21,7 +21,8 @@ extern const struct command cmds_txn[];
 
 struct watches *watches_new(struct server *s);
 void watches_delete(struct watches *w);
-/* The keyspace was exchanged for another one: every watcher of a key that is in either is marked. */
+/* The keyspace was exchanged for another one: every watcher of a key that is in either is marked.
+ */
 void watches_moved(struct watches *w, struct keyspace *from, struct keyspace *to);
 /* For INFO. */
 size_t watches_keys(const struct watches *w);

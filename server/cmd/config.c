@@ -1,14 +1,14 @@
 /* CONFIG: directives at run time. The engine of core/conf does the work; here are the forms. */
+#include "core/front/config.h"
 #include "core/conf/rewrite.h"
 #include "core/conf/table.h"
 #include "core/db/keyspace.h"
 #include "core/front/acl.h"
 #include "core/front/client.h"
-#include "core/front/config.h"
 #include "core/front/front.h"
 #include "core/front/reply.h"
-#include "core/front/stats.h"
 #include "core/front/start.h"
+#include "core/front/stats.h"
 #include "core/sys/log.h"
 #include "server/cmd/families.h"
 #include "server/config.h"
@@ -53,9 +53,11 @@ static void config_set(struct call *c)
         reply_syntax_error(c);
         return;
     }
-    for (int i = 0; i < n; i++) pair[i] = (struct conf_pair){ c->argv[2 + 2 * i], c->argv[3 + 2 * i] };
+    for (int i = 0; i < n; i++)
+        pair[i] = (struct conf_pair){ c->argv[2 + 2 * i], c->argv[3 + 2 * i] };
     bool local = c->client->conn && conn_is_loopback(c->client->conn);
-    unsigned how = front_enabled(s->front_config->enable_protected_configs, local) ? CONF_SET_PROTECTED : 0;
+    unsigned how =
+        front_enabled(s->front_config->enable_protected_configs, local) ? CONF_SET_PROTECTED : 0;
     if (conf_set(s->conf, pair, (size_t)n, how, &msg))
         reply_error_fmt(c, "-ERR %s", msg.text);
     else
@@ -120,10 +122,16 @@ static void config_resetstat(struct call *c)
 static void config_help(struct call *c)
 {
     static const char *const lines[] = {
-        "GET <pattern>", "    Return parameters matching the glob-like <pattern> and their values.",
-        "SET <directive> <value>", "    Set the configuration <directive> to <value>.",
-        "RESETSTAT", "    Reset statistics reported by the INFO command.",
-        "REWRITE", "    Rewrite the configuration file.", NULL };
+        "GET <pattern>",
+        "    Return parameters matching the glob-like <pattern> and their values.",
+        "SET <directive> <value>",
+        "    Set the configuration <directive> to <value>.",
+        "RESETSTAT",
+        "    Reset statistics reported by the INFO command.",
+        "REWRITE",
+        "    Rewrite the configuration file.",
+        NULL
+    };
     reply_help(c, lines);
 }
 
@@ -131,22 +139,27 @@ static void config_help(struct call *c)
 
 static const struct command subs[] = {
     { "GET", config_get, .arity = -3, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
-      .complexity = "O(N), N: parameters", .summary = "Returns the effective values of configuration parameters.",
+      .complexity = "O(N), N: parameters",
+      .summary = "Returns the effective values of configuration parameters.",
       .syntax = "parameter:string..." },
     { "SET", config_set, .arity = -4, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
       .complexity = "O(N), N: parameters", .summary = "Sets configuration parameters in-flight.",
       .syntax = "data=(parameter:string value:string)..." },
-    { "REWRITE", config_rewrite, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.8.0", .group = "server",
-      .complexity = "O(1)", .summary = "Persists the effective configuration to file.", .syntax = "" },
-    { "RESETSTAT", config_resetstat, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
-      .complexity = "O(1)", .summary = "Resets the server's statistics.", .syntax = "" },
-    { "HELP", config_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "5.0.0", .group = "server",
-      .complexity = "O(1)", .summary = "Returns helpful text about the different subcommands.", .syntax = "" },
+    { "REWRITE", config_rewrite, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.8.0",
+      .group = "server", .complexity = "O(1)",
+      .summary = "Persists the effective configuration to file.", .syntax = "" },
+    { "RESETSTAT", config_resetstat, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.0.0",
+      .group = "server", .complexity = "O(1)", .summary = "Resets the server's statistics.",
+      .syntax = "" },
+    { "HELP", config_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "5.0.0",
+      .group = "server", .complexity = "O(1)",
+      .summary = "Returns helpful text about the different subcommands.", .syntax = "" },
     COMMANDS_END,
 };
 
 const struct command cmds_config[] = {
     { "CONFIG", NULL, .arity = -2, .subs = subs, .since = "2.0.0", .group = "server",
-      .complexity = "Depends on subcommand.", .summary = "A container for server configuration commands." },
+      .complexity = "Depends on subcommand.",
+      .summary = "A container for server configuration commands." },
     COMMANDS_END,
 };

@@ -1,4 +1,5 @@
-/* DEBUG: tools for tests and for people who look inside. Allowed where enable-debug-command says so. */
+/* DEBUG: tools for tests and for people who look inside. Allowed where enable-debug-command says
+ * so. */
 #include "server/cmd/debug.h"
 
 #include <signal.h>
@@ -87,7 +88,8 @@ static void debug_accept(struct call *c) { reply_ok(c); }
 
 static void debug_protocol(struct call *c)
 {
-    static const char *const known = "string integer double bignum null array set map attrib push verbatim true false";
+    static const char *const known =
+        "string integer double bignum null array set map attrib push verbatim true false";
     if (arg_is(c, 2, "string")) {
         reply_bulk_z(c, "Hello World");
     } else if (arg_is(c, 2, "integer")) {
@@ -99,9 +101,12 @@ static void debug_protocol(struct call *c)
     } else if (arg_is(c, 2, "bignum")) {
         reply_bignum(c, SLICE("1234567999999999999999999999999999999"));
     } else if (arg_is(c, 2, "array") || arg_is(c, 2, "set") || arg_is(c, 2, "push")) {
-        void (*head)(struct call *, size_t) = arg_is(c, 2, "array") ? reply_array : arg_is(c, 2, "set") ? reply_set : reply_push;
+        void (*head)(struct call *, size_t) = arg_is(c, 2, "array") ? reply_array
+                                              : arg_is(c, 2, "set") ? reply_set
+                                                                    : reply_push;
         head(c, 3);
-        for (int i = 0; i < 3; i++) reply_int(c, i);
+        for (int i = 0; i < 3; i++)
+            reply_int(c, i);
     } else if (arg_is(c, 2, "map")) {
         reply_map(c, 3);
         for (int i = 0; i < 3; i++) {
@@ -113,13 +118,15 @@ static void debug_protocol(struct call *c)
     } else if (arg_is(c, 2, "true") || arg_is(c, 2, "false")) {
         reply_bool(c, arg_is(c, 2, "true"));
     } else {
-        reply_error_fmt(c, "-ERR Wrong protocol type name. Please use one of the following: %s", known);
+        reply_error_fmt(c, "-ERR Wrong protocol type name. Please use one of the following: %s",
+                        known);
     }
 }
 
 static void debug_help(struct call *c);
 
-#define HELP(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define HELP(...)                                                                                  \
+    (const char *const[]) { __VA_ARGS__, NULL }
 
 static const struct debug_row rows[] = {
     { "ASSERT", 0, 0, debug_assert, HELP("ASSERT", "    Crash by assertion failed.") },
@@ -139,8 +146,9 @@ static const struct debug_row rows[] = {
     { "REPLYBUFFER", 2, 2, debug_accept, HELP("REPLYBUFFER <what> <value>", "    Has no effect.") },
     { "SEGFAULT", 0, 0, debug_segfault, HELP("SEGFAULT", "    Crash the server with sigsegv.") },
     { "SET-ACTIVE-EXPIRE", 1, 1, debug_active_expire,
-      HELP("SET-ACTIVE-EXPIRE <0|1>",
-           "    Setting it to 0 disables expiring keys in background when they are not accessed.") },
+      HELP(
+          "SET-ACTIVE-EXPIRE <0|1>",
+          "    Setting it to 0 disables expiring keys in background when they are not accessed.") },
     { "SET-SKIP-CHECKSUM-VALIDATION", 1, 1, debug_accept,
       HELP("SET-SKIP-CHECKSUM-VALIDATION <0|1>", "    Has no effect.") },
     { "SLEEP", 1, 1, debug_sleep,
@@ -157,7 +165,8 @@ static void debug_help(struct call *c)
     size_t n = 0;
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
         for (const struct debug_row *r = tables[t]; r->name; r++)
-            for (const char *const *line = r->help; line && *line && n + 1 < 128; line++) lines[n++] = *line;
+            for (const char *const *line = r->help; line && *line && n + 1 < 128; line++)
+                lines[n++] = *line;
     lines[n] = NULL;
     reply_help(c, lines);
 }
@@ -176,23 +185,27 @@ static void cmd_debug(struct call *c)
 {
     bool local = c->client->conn && conn_is_loopback(c->client->conn);
     if (!front_enabled(server_of(c)->front_config->enable_debug_command, local)) {
-        reply_error(c, "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", "
-                       "you can run it from a local connection, otherwise you need to set this option in the "
-                       "configuration file, and then restart the server.");
+        reply_error(
+            c,
+            "-ERR DEBUG command not allowed. If the enable-debug-command option is set to "
+            "\"local\", "
+            "you can run it from a local connection, otherwise you need to set this option in the "
+            "configuration file, and then restart the server.");
         return;
     }
     const struct debug_row *r = find(c);
     if (r)
         r->run(c);
     else
-        reply_error_fmt(c, "-ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-                        (int)(c->argv[1].n < 128 ? c->argv[1].n : 128), c->argv[1].p);
+        reply_error_fmt(
+            c, "-ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
+            (int)(c->argv[1].n < 128 ? c->argv[1].n : 128), c->argv[1].p);
 }
 
 const struct command cmds_debug[] = {
-    { "DEBUG", cmd_debug, .arity = -2,
-      .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE, .since = "1.0.0", .group = "server",
-      .complexity = "Depends on subcommand.", .summary = "A container for debugging commands.",
+    { "DEBUG", cmd_debug, .arity = -2, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
+      .since = "1.0.0", .group = "server", .complexity = "Depends on subcommand.",
+      .summary = "A container for debugging commands.",
       .syntax = "subcommand:string [argument:string...]" },
     COMMANDS_END,
 };

@@ -1,5 +1,6 @@
-/* debug: the sub-commands of DEBUG, split by what they look at. DEBUG is one command with free words
- * behind it (no container), so its rows are of their own kind. Layer server. Tests: tests/e2e. */
+/* debug: the sub-commands of DEBUG, split by what they look at. DEBUG is one command with free
+ * words behind it (no container), so its rows are of their own kind. Layer server. Tests:
+ * tests/e2e. */
 #ifndef SERVER_CMD_DEBUG_H
 #define SERVER_CMD_DEBUG_H
 

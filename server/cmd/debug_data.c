@@ -48,8 +48,8 @@ static bool digest_entry(void *app, struct entry *e)
 
 static void digest_text(const struct digest *d, char out[64])
 {
-    snprintf(out, 64, "%016llx%016llx%08llx", (unsigned long long)d->word[0], (unsigned long long)d->word[1],
-             (unsigned long long)(d->word[2] & 0xffffffff));
+    snprintf(out, 64, "%016llx%016llx%08llx", (unsigned long long)d->word[0],
+             (unsigned long long)d->word[1], (unsigned long long)(d->word[2] & 0xffffffff));
 }
 
 static void debug_digest(struct call *c)
@@ -57,7 +57,8 @@ static void debug_digest(struct call *c)
     struct keyspace *ks = ks_of(c);
     struct digest d = { .with_name = true };
     char text[64];
-    for (d.db = 0; d.db < ks->n; d.db++) ks_each(ks_db(ks, d.db), digest_entry, &d);
+    for (d.db = 0; d.db < ks->n; d.db++)
+        ks_each(ks_db(ks, d.db), digest_entry, &d);
     digest_text(&d, text);
     reply_status(c, text);
 }
@@ -84,7 +85,8 @@ static void put_numbered(struct call *c, struct slice prefix, int64_t i, size_t 
     if (!ks_write(db_of(c), str_slice(key), KS_NO_TOUCH, &v)) {
         struct buf b = { 0 };
         buf_fmt(&b, "value:%lld", (long long)i);
-        while (size > buf_size(&b)) buf_putc(&b, 0);
+        while (size > buf_size(&b))
+            buf_putc(&b, 0);
         if (size && size < buf_size(&b)) b.len = b.pos + size;
         ks_set_string(&v, str_slice(key), buf_slice(&b), STRING_AUTO, ENTRY_NO_DEADLINE);
         buf_free(&b);
@@ -100,7 +102,8 @@ static void debug_populate(struct call *c)
     if (!arg_int_range(c, 2, 0, INT64_MAX, &n, NULL)) return;
     if (c->argc > 4 && !arg_int_range(c, 4, 0, 512 << 20, &size, NULL)) return;
     ks_reserve(db_of(c), (size_t)n, 0);
-    for (int64_t i = 0; i < n; i++) put_numbered(c, prefix, i, (size_t)size);
+    for (int64_t i = 0; i < n; i++)
+        put_numbered(c, prefix, i, (size_t)size);
     call_silent(c);
     reply_ok(c);
 }
@@ -113,11 +116,15 @@ static void debug_reload(struct call *c)
     struct errmsg msg;
     bool save = true, flush = true, merge = false;
     for (int i = 2; i < c->argc; i++) {
-        if (arg_is(c, i, "NOSAVE")) save = false;
-        else if (arg_is(c, i, "NOFLUSH")) flush = false;
-        else if (arg_is(c, i, "MERGE")) merge = true;
+        if (arg_is(c, i, "NOSAVE"))
+            save = false;
+        else if (arg_is(c, i, "NOFLUSH"))
+            flush = false;
+        else if (arg_is(c, i, "MERGE"))
+            merge = true;
         else {
-            reply_error(c, "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            reply_error(c,
+                        "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
             return;
         }
     }
@@ -151,9 +158,11 @@ static void debug_object(struct call *c)
         return;
     }
     rdb_dump(v.e, &b);
-    size_t size = buf_size(&b) > 11 ? buf_size(&b) - 11 : 0; /* without type, version and checksum */
+    size_t size =
+        buf_size(&b) > 11 ? buf_size(&b) - 11 : 0; /* without type, version and checksum */
     char text[256];
-    snprintf(text, sizeof(text), "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
+    snprintf(text, sizeof(text),
+             "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
              (void *)v.e, value_encoding_name(v.e), size, (unsigned)v.e->access,
              (long long)ks_idle_seconds(ks_of(c), v.e));
     buf_free(&b);
@@ -169,14 +178,16 @@ static void debug_htstats(struct call *c)
         reply_error(c, "-ERR Out of range database");
         return;
     }
-    struct str text = str_fmt("[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: %zu\n "
-                              "number of elements: %zu\n[Expires HT]\n table size: %zu\n number of elements: %zu\n",
-                              table_slots(&db->keys), ks_count(db), table_slots(&db->deadlines), ks_deadlines(db));
+    struct str text = str_fmt(
+        "[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: %zu\n "
+        "number of elements: %zu\n[Expires HT]\n table size: %zu\n number of elements: %zu\n",
+        table_slots(&db->keys), ks_count(db), table_slots(&db->deadlines), ks_deadlines(db));
     reply_verbatim(c, "txt", str_slice(text));
     str_free(&text);
 }
 
-#define HELP(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define HELP(...)                                                                                  \
+    (const char *const[]) { __VA_ARGS__, NULL }
 
 const struct debug_row debug_data_rows[] = {
     { "DIGEST", 0, 0, debug_digest,
@@ -185,13 +196,15 @@ const struct debug_row debug_data_rows[] = {
       HELP("DIGEST-VALUE <key> [<key> ...]",
            "    Output a hex signature of the values of all the specified keys.") },
     { "HTSTATS", 1, 2, debug_htstats,
-      HELP("HTSTATS <dbid> [full]", "    Return hash table statistics of the specified database.") },
+      HELP("HTSTATS <dbid> [full]",
+           "    Return hash table statistics of the specified database.") },
     { "OBJECT", 1, 2, debug_object,
       HELP("OBJECT <key>", "    Show low level info about `key` and associated value.") },
     { "POPULATE", 1, 3, debug_populate,
       HELP("POPULATE <count> [<prefix>] [<size>]",
            "    Create <count> string keys named key:<num>. They are not told to replicas.") },
     { "RELOAD", 0, 3, debug_reload,
-      HELP("RELOAD [NOSAVE] [NOFLUSH] [MERGE]", "    Save the RDB on disk and reload it back to memory.") },
+      HELP("RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+           "    Save the RDB on disk and reload it back to memory.") },
     { .name = NULL },
 };

@@ -1,11 +1,11 @@
 /* MEMORY: what keys and the whole cost. */
+#include "server/memory.h"
 #include "core/base/mem.h"
 #include "core/db/keyspace.h"
 #include "core/front/reply.h"
 #include "server/cmd/families.h"
 #include "server/cmd/keyed.h"
 #include "server/info.h"
-#include "server/memory.h"
 
 #define SAMPLES_DEFAULT 5
 
@@ -36,16 +36,20 @@ static void memory_doctor(struct call *c)
     size_t used = mem_used(), resident = memory_resident();
     struct str text;
     if (used < 5 << 20)
-        text = str_z("Hi Sam, this instance is empty or is using very little memory, my issues detector "
-                     "can't be used in these conditions. Please, leave for your mission on Earth and fill "
-                     "it with some data. The new Sam and I will be back to our programming as soon as I "
-                     "finished rebooting.\n");
+        text = str_z(
+            "Hi Sam, this instance is empty or is using very little memory, my issues detector "
+            "can't be used in these conditions. Please, leave for your mission on Earth and fill "
+            "it with some data. The new Sam and I will be back to our programming as soon as I "
+            "finished rebooting.\n");
     else if (resident > used + used / 2)
-        text = str_fmt("The process holds %zu bytes for %zu bytes in use (peak %zu). MEMORY PURGE gives "
-                       "unused pages back.\n", resident, used, s->peak_mem);
+        text = str_fmt(
+            "The process holds %zu bytes for %zu bytes in use (peak %zu). MEMORY PURGE gives "
+            "unused pages back.\n",
+            resident, used, s->peak_mem);
     else
-        text = str_z("Hi Sam, I can't find any memory issue in your instance. I can only account for what "
-                     "occurs on this base.\n");
+        text = str_z(
+            "Hi Sam, I can't find any memory issue in your instance. I can only account for what "
+            "occurs on this base.\n");
     reply_verbatim(c, "txt", str_slice(text));
     str_free(&text);
 }
@@ -65,7 +69,8 @@ static void memory_stats(struct call *c)
     size_t used = mem_used(), keys = 0, tables = ks_tables_mem(s->ks);
     info_count_clients(s, &clients);
     mem_stats(&a);
-    for (int i = 0; i < s->ks->n; i++) keys += ks_count(ks_db(s->ks, i));
+    for (int i = 0; i < s->ks->n; i++)
+        keys += ks_count(ks_db(s->ks, i));
     size_t overhead = s->startup_mem + clients.normal_mem + clients.replica_mem + tables;
     size_t data = used > overhead ? used - overhead : 0;
     const struct {
@@ -100,21 +105,27 @@ static void memory_stats(struct call *c)
 static void memory_help(struct call *c)
 {
     static const char *const lines[] = {
-        "DOCTOR", "    Return memory problems reports.",
-        "PURGE", "    Attempt to purge dirty pages for reclamation by the allocator.",
-        "STATS", "    Return information about the memory usage of the server.",
+        "DOCTOR",
+        "    Return memory problems reports.",
+        "PURGE",
+        "    Attempt to purge dirty pages for reclamation by the allocator.",
+        "STATS",
+        "    Return information about the memory usage of the server.",
         "USAGE <key> [SAMPLES <count>]",
         "    Return memory in bytes used by <key> and its value. Nested values are",
-        "    sampled up to <count> times (default: 5, 0 means sample all).", NULL };
+        "    sampled up to <count> times (default: 5, 0 means sample all).",
+        NULL
+    };
     reply_help(c, lines);
 }
 
 static const struct command subs[] = {
     { "USAGE", memory_usage, .arity = -3, .flags = CMD_READONLY, .keys = { KEYS(2, 2, 1, KEY_RO) },
       .since = "4.0.0", .group = "server", .complexity = "O(N), N: samples",
-      .summary = "Estimates the memory usage of a key.", .syntax = "key:key [SAMPLES count:integer]" },
-    { "DOCTOR", memory_doctor, .arity = 2, .since = "4.0.0", .group = "server", .complexity = "O(1)",
-      .summary = "Outputs a memory problems report.", .syntax = "" },
+      .summary = "Estimates the memory usage of a key.",
+      .syntax = "key:key [SAMPLES count:integer]" },
+    { "DOCTOR", memory_doctor, .arity = 2, .since = "4.0.0", .group = "server",
+      .complexity = "O(1)", .summary = "Outputs a memory problems report.", .syntax = "" },
     { "PURGE", memory_purge, .arity = 2, .since = "4.0.0", .group = "server",
       .complexity = "Depends on how much memory is allocated",
       .summary = "Asks the allocator to release memory.", .syntax = "" },

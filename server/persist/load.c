@@ -69,7 +69,8 @@ static void note_times(struct slice name, struct slice value)
     if (slice_eqz(name, "redis-ver"))
         log_notice("Loading RDB produced by version %.*s", SLICE_ARG(value));
     else if (slice_eqz(name, "ctime") && num_to_i64(value, &v))
-        log_notice("RDB age %lld seconds", (long long)(clock_wall_ms() / 1000 > v ? clock_wall_ms() / 1000 - v : 0));
+        log_notice("RDB age %lld seconds",
+                   (long long)(clock_wall_ms() / 1000 > v ? clock_wall_ms() / 1000 - v : 0));
     else if (slice_eqz(name, "used-mem") && num_to_i64(value, &v))
         log_notice("RDB memory usage when created %.2f Mb", (double)v / (1024 * 1024));
 }
@@ -107,7 +108,8 @@ static ptrdiff_t on_read(void *app, void *p, size_t n, struct errmsg *msg)
 static void begin_flags(struct loader *l)
 {
     struct server *s = l->s;
-    bool old_serves = l->into == LOAD_BESIDE && s->config->replica_serve_stale_data && !dataset_empty(s);
+    bool old_serves =
+        l->into == LOAD_BESIDE && s->config->replica_serve_stale_data && !dataset_empty(s);
     s->async_loading = old_serves;
     s->loading = !old_serves;
 }
@@ -119,7 +121,8 @@ static enum err begin(struct loader *l, const char *path, enum load_into into, s
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_set(msg, errno == ENOENT ? ERR_NOTFOUND : ERR_IO,
-                       "Fatal error: can't open the RDB file %s for reading: %s", path, strerror(errno));
+                       "Fatal error: can't open the RDB file %s for reading: %s", path,
+                       strerror(errno));
     l->fd = fd;
     l->total = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : UINT64_MAX;
     l->into = into;
@@ -192,7 +195,8 @@ static enum rdb_load_status slice(struct loader *l)
     enum rdb_load_status st;
     do {
         st = rdb_load_step(&l->rdb, step_records(cfg));
-        if (cfg->key_load_delay) usleep(cfg->key_load_delay > 0 ? (unsigned)cfg->key_load_delay : 1);
+        if (cfg->key_load_delay)
+            usleep(cfg->key_load_delay > 0 ? (unsigned)cfg->key_load_delay : 1);
     } while (st == RDB_LOAD_MORE && clock_mono_us() < end_us);
     return st;
 }
@@ -207,7 +211,10 @@ static void on_timer(void *arg)
     }
     char why[ERRMSG_MAX];
     bool ok = st == RDB_LOAD_DONE;
-    text_copy(why, sizeof(why), ok ? "" : st == RDB_LOAD_WAIT ? "the file ends too early" : l->in.msg.text);
+    text_copy(why, sizeof(why),
+              ok                    ? ""
+              : st == RDB_LOAD_WAIT ? "the file ends too early"
+                                    : l->in.msg.text);
     load_done *done = l->done;
     settle(l, ok);
     done(l->arg, ok, why);
@@ -229,8 +236,10 @@ enum err loader_run(struct loader *l, const char *path, enum load_into into, str
     enum err e = begin(l, path, into, msg);
     if (e) return e;
     enum rdb_load_status st;
-    while ((st = slice(l)) == RDB_LOAD_MORE) {}
-    if (st != RDB_LOAD_DONE) e = err_set(msg, l->in.err ? l->in.err : ERR_SHORT, "%s", l->in.msg.text);
+    while ((st = slice(l)) == RDB_LOAD_MORE) {
+    }
+    if (st != RDB_LOAD_DONE)
+        e = err_set(msg, l->in.err ? l->in.err : ERR_SHORT, "%s", l->in.msg.text);
     settle(l, st == RDB_LOAD_DONE);
     return e;
 }
@@ -240,10 +249,13 @@ void loader_info(const struct loader *l, struct buf *out)
     if (!loader_busy(l)) return;
     uint64_t at = rdb_in_offset(&l->in), total = l->total ? l->total : 1;
     int64_t took_s = (clock_wall_ms() - l->started_wall_ms) / 1000;
-    int64_t eta = at ? (int64_t)((double)(took_s ? took_s : 1) * (double)(total - (at < total ? at : total)) / (double)at) : 1;
+    int64_t eta = at ? (int64_t)((double)(took_s ? took_s : 1) *
+                                 (double)(total - (at < total ? at : total)) / (double)at)
+                     : 1;
     buf_fmt(out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\n",
             (long long)(l->started_wall_ms / 1000), (unsigned long long)l->total);
-    buf_fmt(out, "loading_rdb_used_mem:0\r\nloading_loaded_bytes:%llu\r\nloading_loaded_perc:%.2f\r\n",
+    buf_fmt(out,
+            "loading_rdb_used_mem:0\r\nloading_loaded_bytes:%llu\r\nloading_loaded_perc:%.2f\r\n",
             (unsigned long long)at, (double)at * 100 / (double)total);
     buf_fmt(out, "loading_eta_seconds:%lld\r\n", (long long)eta);
 }

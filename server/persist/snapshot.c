@@ -18,7 +18,8 @@
 #include "server/persist/snapshot_file.h"
 #include "server/server.h"
 
-/* After a failed background save the next try waits so long, so that a full disk is not hammered. */
+/* After a failed background save the next try waits so long, so that a full disk is not hammered.
+ */
 #define RETRY_AFTER_S 5
 
 struct snapshot {
@@ -42,7 +43,9 @@ struct snapshot *snapshot_new(struct server *s)
     struct snapshot *p = mem_zalloc(sizeof(*p));
     p->s = s;
     p->child.report_fd = -1;
-    p->fig = (struct snapshot_figures){ .last_save_s = clock_wall_ms() / 1000, .last_took_s = -1, .ok = true };
+    p->fig = (struct snapshot_figures){ .last_save_s = clock_wall_ms() / 1000,
+                                        .last_took_s = -1,
+                                        .ok = true };
     return p;
 }
 
@@ -168,7 +171,8 @@ static void started(struct snapshot *p)
     p->scheduled = false;
     snprintf(p->temp, sizeof(p->temp), "temp-%d.rdb", (int)p->child.pid);
     ks_hold(p->s->ks, true);
-    log_notice("%s started by pid %d", p->form == SNAPSHOT_TO_PIPE ? "Background RDB transfer" : "Background saving",
+    log_notice("%s started by pid %d",
+               p->form == SNAPSHOT_TO_PIPE ? "Background RDB transfer" : "Background saving",
                (int)p->child.pid);
 }
 
@@ -200,7 +204,8 @@ enum err snapshot_start(struct snapshot *p, enum snapshot_form form, int *fd, st
 static void read_report(struct snapshot *p)
 {
     struct report r;
-    if (read(p->child.report_fd, &r, sizeof(r)) == (ssize_t)sizeof(r)) p->fig.last_cow_bytes = r.cow_bytes;
+    if (read(p->child.report_fd, &r, sizeof(r)) == (ssize_t)sizeof(r))
+        p->fig.last_cow_bytes = r.cow_bytes;
     close(p->child.report_fd);
     p->child = (struct child){ .report_fd = -1 };
 }
@@ -209,7 +214,8 @@ static void log_end(const struct snapshot *p, int code, int signo)
 {
     bool pipe_form = p->form == SNAPSHOT_TO_PIPE;
     if (signo)
-        log_warning("Background %s terminated by signal %d", pipe_form ? "transfer" : "saving", signo);
+        log_warning("Background %s terminated by signal %d", pipe_form ? "transfer" : "saving",
+                    signo);
     else if (code)
         log_warning("Background %s error", pipe_form ? "transfer" : "saving");
     else
@@ -265,7 +271,8 @@ static const struct server_save_point *due_point(const struct snapshot *p, int64
     if (!p->fig.ok && now_s - p->try_s <= RETRY_AFTER_S) return NULL;
     for (size_t i = 0; i < save->at.n; i++) {
         const struct server_save_point *at = &save->at.at[i];
-        if (p->s->dirty >= (uint64_t)at->changes && now_s - p->fig.last_save_s > at->seconds) return at;
+        if (p->s->dirty >= (uint64_t)at->changes && now_s - p->fig.last_save_s > at->seconds)
+            return at;
     }
     return NULL;
 }

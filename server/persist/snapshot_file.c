@@ -94,7 +94,8 @@ static size_t step_keys(const struct server_config *cfg)
 
 static void step_delay(const struct server_config *cfg)
 {
-    if (cfg->rdb_key_save_delay) usleep(cfg->rdb_key_save_delay > 0 ? (unsigned)cfg->rdb_key_save_delay : 1);
+    if (cfg->rdb_key_save_delay)
+        usleep(cfg->rdb_key_save_delay > 0 ? (unsigned)cfg->rdb_key_save_delay : 1);
 }
 
 static enum err write_all(struct server *s, struct sink *k, struct errmsg *msg)
@@ -102,14 +103,16 @@ static enum err write_all(struct server *s, struct sink *k, struct errmsg *msg)
     const struct server_config *cfg = s->config;
     struct head head;
     head_fill(s, &head);
-    struct rdb_save_options o = { .aux = head.aux, .aux_n = head.n,
+    struct rdb_save_options o = { .aux = head.aux,
+                                  .aux_n = head.n,
                                   .access = cfg->maxmemory_policy != POLICY_NOEVICTION };
     struct rdb_out out;
     rdb_out_init(&out, sink_write, k, cfg->rdbchecksum, cfg->rdbcompression);
     struct rdb_saver saver;
     enum rdb_save_status st;
     rdb_save_start(&saver, s->ks, &out, &o);
-    while ((st = rdb_save_step(&saver, step_keys(cfg))) == RDB_SAVE_MORE) step_delay(cfg);
+    while ((st = rdb_save_step(&saver, step_keys(cfg))) == RDB_SAVE_MORE)
+        step_delay(cfg);
     rdb_save_end(&saver);
     enum err e = st == RDB_SAVE_FAILED ? err_set(msg, out.err, "%s", out.msg.text) : ERR_NONE;
     rdb_out_free(&out);
@@ -122,14 +125,17 @@ enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg)
     return write_all(s, &k, msg);
 }
 
-enum err snapshot_write_file(struct server *s, const char *path, const char *temp, struct errmsg *msg)
+enum err snapshot_write_file(struct server *s, const char *path, const char *temp,
+                             struct errmsg *msg)
 {
     int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) {
         char cwd[1024] = "?";
         if (!getcwd(cwd, sizeof(cwd))) text_copy(cwd, sizeof(cwd), "unknown");
-        return err_set(msg, ERR_IO, "Failed opening the temp RDB file %s (in server root dir %s) for "
-                                    "saving: %s", temp, cwd, strerror(errno));
+        return err_set(msg, ERR_IO,
+                       "Failed opening the temp RDB file %s (in server root dir %s) for "
+                       "saving: %s",
+                       temp, cwd, strerror(errno));
     }
     struct sink k = { .fd = fd, .sync = s->config->rdb_save_incremental_fsync };
     enum err e = write_all(s, &k, msg);

@@ -10,6 +10,7 @@ struct server;
 /* To fd, to the last byte; no sync. */
 enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg);
 /* Beside `path`, fsync, rename, fsync of the folder. `temp` is the name to use meanwhile. */
-enum err snapshot_write_file(struct server *s, const char *path, const char *temp, struct errmsg *msg);
+enum err snapshot_write_file(struct server *s, const char *path, const char *temp,
+                             struct errmsg *msg);
 
 #endif
