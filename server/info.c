@@ -227,7 +227,7 @@ static const struct section {
     { "stats", "Stats", IN_DEFAULT | IN_ALL | IN_EVERYTHING, info_stats },
     { "replication", "Replication", IN_DEFAULT | IN_ALL | IN_EVERYTHING, section_replication },
     { "cpu", "CPU", IN_DEFAULT | IN_ALL | IN_EVERYTHING, section_cpu },
-    { "modules", "Modules", IN_DEFAULT | IN_EVERYTHING, section_nothing },
+    { "modules", "Modules", IN_DEFAULT | IN_ALL | IN_EVERYTHING, section_nothing },
     { "commandstats", "Commandstats", IN_ALL | IN_EVERYTHING, section_commandstats },
     { "errorstats", "Errorstats", IN_DEFAULT | IN_ALL | IN_EVERYTHING, section_errorstats },
     { "latencystats", "Latencystats", IN_ALL | IN_EVERYTHING, section_latencystats },
