@@ -57,7 +57,6 @@ enum sn_reject { /* why a replica may not be promoted; SN_FIT: it may */
     SN_REJ_INFO_OLD,
     SN_REJ_LINK_DOWN_LONG,
     SN_REJ_NEVER_SYNCED,
-    SN_REJ_NOT_REPLICA,
     SN_REJECTS
 };
 

@@ -34,7 +34,6 @@ enum sn_reject sn_judge(const struct sn_instance *r)
         return SN_REJ_PING_OLD;
     if (f->priority == 0) return SN_REJ_PRIORITY_ZERO;
     if (f->info_at == SN_NEVER || now - f->info_at > info_age_max(g)) return SN_REJ_INFO_OLD;
-    if (f->role != SN_ROLE_REPLICA) return SN_REJ_NOT_REPLICA;
     /* A link that never was up says nothing against one that was a master before: it has data. */
     if (!f->master_link_up && f->master_link_down_ms < 0 && f->repl_offset <= 1)
         return SN_REJ_NEVER_SYNCED;
@@ -45,6 +44,9 @@ enum sn_reject sn_judge(const struct sn_instance *r)
 int sn_prefer(const struct sn_instance *a, const struct sn_instance *b)
 {
     const struct sn_facts *x = &a->facts, *y = &b->facts;
+    /* One that already is a master was promoted by a leader that died before it could tell, or came
+     * back from the past: better than none. */
+    if (x->role != y->role) return x->role == SN_ROLE_REPLICA ? -1 : 1;
     if (x->priority != y->priority) return x->priority < y->priority ? -1 : 1;
     if (x->repl_offset != y->repl_offset) return x->repl_offset > y->repl_offset ? -1 : 1;
     if (!a->runid[0] || !b->runid[0]) return (b->runid[0] != 0) - (a->runid[0] != 0);

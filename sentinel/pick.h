@@ -1,7 +1,8 @@
 /* pick: which replica is promoted.
  *
  * Each replica gets a verdict (enum sn_reject) that stays readable; those that are fit are ordered
- * by priority, then replication offset, then run id. Pure. Tests: unit/sn_vote, checker S6. */
+ * by role (replicas before those that say they are masters), priority, then replication offset,
+ * then run id. Pure. Tests: unit/sn_vote, checker S6. */
 #ifndef SENTINEL_PICK_H
 #define SENTINEL_PICK_H
 

@@ -123,7 +123,6 @@ const char *sn_reject_name(enum sn_reject r)
         [SN_REJ_INFO_OLD] = "no recent INFO",
         [SN_REJ_LINK_DOWN_LONG] = "without its master for too long",
         [SN_REJ_NEVER_SYNCED] = "never finished a synchronisation",
-        [SN_REJ_NOT_REPLICA] = "does not report the role of a replica",
     };
     return names[r];
 }

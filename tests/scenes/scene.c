@@ -138,6 +138,10 @@ static void step(struct scene *s, struct sn_event *ev)
 
 static void give(struct scene *s, const struct delivery *d)
 {
+    if (d->kind == SN_HELLO) {
+        step(s, &(struct sn_event){ .kind = SN_HELLO, .text = str_slice(d->text) });
+        return;
+    }
     struct slice text = d->text.n ? slice_of(d->text.p + 1, d->text.n - 1) : SLICE("");
     struct sn_value items[3] = { { .kind = SN_VAL_BULK, .text = text } };
     struct sn_value v = { .kind = SN_VAL_STATUS, .text = text, .items = items, .n = 1 };
@@ -358,10 +362,12 @@ static void c_votes(struct scene *s, const struct words *ws)
 /* hello NAME EPOCH MASTER-PORT CONFIG-EPOCH [at PORT] */
 static void c_hello(struct scene *s, const struct words *ws)
 {
-    struct host *h = the_host(s, ws->w[1]), *m = world_host(&s->w, (int)num(ws, 3));
-    int port = opt(ws, "at") ? atoi(opt(ws, "at")) : h->port;
-    struct str text = str_fmt("%s,%d,%s,%s,mymaster,%s,%d,%s", h->ip, port, h->runid, ws->w[2],
-                              m->ip, m->port, ws->w[4]);
+    struct host *h = the_host(s, ws->w[1]);
+    h->epoch = (uint64_t)num(ws, 2);
+    h->says_master = (int)num(ws, 3);
+    h->config_epoch = (uint64_t)num(ws, 4);
+    if (opt(ws, "at")) h->port = atoi(opt(ws, "at"));
+    struct str text = world_hello(&s->w, h, h->port);
     step(s, &(struct sn_event){ .kind = SN_HELLO, .text = str_slice(text) });
     str_free(&text);
 }

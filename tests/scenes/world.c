@@ -199,6 +199,32 @@ static struct str server_reply(struct world *w, struct host *h, const struct sn_
 
 /* ---- puppets ---- */
 
+struct str world_hello(struct world *w, const struct host *h, int port)
+{
+    const struct host *m = world_host(w, h->says_master);
+    return str_fmt("%s,%d,%s,%llu,mymaster,%s,%d,%llu", h->ip, port, h->runid,
+                   (unsigned long long)h->epoch, m->ip, m->port,
+                   (unsigned long long)h->config_epoch);
+}
+
+static void take_hello(struct world *w, struct host *h, struct slice text)
+{
+    char copy[512], *f[8], *save = NULL;
+    int n = 0;
+    slice_cstr(text, copy, sizeof(copy));
+    for (char *t = strtok_r(copy, ",", &save); t && n < 8; t = strtok_r(NULL, ",", &save))
+        f[n++] = t;
+    must(n == 8);
+    uint64_t epoch = strtoull(f[3], NULL, 10), config = strtoull(f[7], NULL, 10);
+    if (epoch > h->epoch) h->epoch = epoch;
+    if (!h->says_master || config > h->config_epoch) {
+        h->config_epoch = config;
+        h->says_master = atoi(f[6]);
+    }
+    struct delivery *d = deliver(w, SN_HELLO, 0, SN_CMD, 2 * DELAY_MS);
+    d->text = world_hello(w, h, h->port);
+}
+
 static struct str puppet_reply(struct host *h, const struct sn_action *a, struct delivery *d)
 {
     if (slice_eqz(a->argv[0], "PING")) return str_z("+PONG");
@@ -207,6 +233,7 @@ static struct str puppet_reply(struct host *h, const struct sn_action *a, struct
     uint64_t epoch = strtoull(slice_cstr(a->argv[4], text, sizeof(text)), NULL, 10);
     if (!slice_eqz(a->argv[5], "*") && epoch > h->voted_epoch && h->votes != '-') {
         h->voted_epoch = epoch;
+        if (epoch > h->epoch) h->epoch = epoch;
         if (h->votes == '?') slice_cstr(a->argv[5], h->voted, sizeof(h->voted));
         else world_id(h->votes, h->voted);
     }
@@ -217,6 +244,7 @@ static struct str puppet_reply(struct host *h, const struct sn_action *a, struct
 
 static void answer(struct world *w, const struct sn_action *a, struct host *h)
 {
+    if (h->name && slice_eqz(a->argv[0], "PUBLISH") && !h->frozen) take_hello(w, h, a->argv[2]);
     struct delivery *d = deliver(w, SN_REPLY, a->link, a->conn, 2 * DELAY_MS);
     d->tag = a->tag;
     update_links(w);
@@ -263,6 +291,7 @@ bool world_take(struct world *w, struct delivery *d)
     size_t i = first(w);
     *d = w->queue.at[i];
     vec_remove(&w->queue, i);
+    if (d->kind == SN_HELLO) return true;
     struct conn *c = find_conn(w, d->link, d->conn);
     if (!c) return false;
     if (d->kind == SN_LINK_UP) c->open = true;

@@ -1,7 +1,7 @@
 /* world: what stands around the one Sentinel of a scene: servers, other Sentinels, a network.
  *
  * Servers answer PING, INFO, ROLE and obey SLAVEOF; the other Sentinels are puppets that answer
- * what the scene tells them to. Everything takes DELAY_MS each way. Virtual time only; no clock,
+ * what the scene tells them to, and each hello with one of their own, adopting what is newer. Everything takes DELAY_MS each way. Virtual time only; no clock,
  * no sockets. Owned by the scene. Tests: the scenes themselves. */
 #ifndef TESTS_SCENES_WORLD_H
 #define TESTS_SCENES_WORLD_H
@@ -28,6 +28,8 @@ struct host {
     char votes; /* name of the one it votes for; '-': nobody; '?': as it is asked first */
     uint64_t voted_epoch;
     char voted[SN_ID_LEN + 1];
+    uint64_t epoch, config_epoch; /* what its hellos say */
+    int says_master;
     bool multi;
     char queued[64];
 };
@@ -68,6 +70,8 @@ void world_id(char name, char *out); /* 40 times that character */
 void world_connect(struct world *w, const struct sn_action *a);
 void world_disconnect(struct world *w, uint32_t link, enum sn_conn conn);
 void world_send(struct world *w, const struct sn_action *a);
+/* The hello of a puppet, as it stands; the caller frees it. */
+struct str world_hello(struct world *w, const struct host *h, int port);
 const struct host *world_peer_of(const struct world *w, uint32_t link, enum sn_conn conn);
 void world_kill(struct world *w, struct host *h);
 /* All connections of the Sentinel end without a word: it was restarted. */
