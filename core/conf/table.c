@@ -220,7 +220,7 @@ static bool already_ran(const struct change *all, size_t i)
 static enum err apply_all(const struct change *all, size_t n, size_t *failed, struct errmsg *m)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!all[i].row->apply || already_ran(all, i)) continue;
+        if (!all[i].row->apply || !all[i].part->owner || already_ran(all, i)) continue;
         enum err e = all[i].row->apply(all[i].part->owner, m);
         if (e) {
             *failed = i;

@@ -106,7 +106,7 @@ struct conf_part {
     const struct conf_row *row;
     size_t rows;
     void *base;  /* the struct that offsets refer to */
-    void *owner; /* handed to apply functions */
+    void *owner; /* handed to apply functions; NULL: nothing is applied live */
 };
 
 struct conf {
