@@ -1,5 +1,5 @@
-/* The commands of replication. REPLICAOF changes the role; PSYNC, SYNC and REPLCONF are what replicas
- * say to us, WAIT what clients ask about them. */
+/* The commands of replication. REPLICAOF changes the role; PSYNC, SYNC and REPLCONF are what
+ * replicas say to us, WAIT what clients ask about them. */
 #include <stdio.h>
 
 #include "core/front/call.h"
@@ -91,8 +91,8 @@ static void cmd_psync(struct call *c)
                            : "PSYNC FAILOVER is not supported");
         return;
     }
-    become_replica(c, (struct peer_event){ .kind = PEER_PSYNC, .replid = c->argv[1],
-                                           .offset = offset });
+    become_replica(
+        c, (struct peer_event){ .kind = PEER_PSYNC, .replid = c->argv[1], .offset = offset });
 }
 
 static void cmd_sync(struct call *c)
@@ -188,14 +188,11 @@ static void cmd_wait(struct call *c)
 static void cmd_failover(struct call *c)
 {
     struct replication *r = repl_of(c);
-    if (c->argc == 2 && arg_is(c, 1, "abort"))
-        reply_error(c, "No failover in progress.");
+    if (c->argc == 2 && arg_is(c, 1, "abort")) reply_error(c, "No failover in progress.");
     else if (!replication_is_master(r))
         reply_error(c, "FAILOVER is not valid when server is a replica.");
-    else if (replication_replicas(r) == 0)
-        reply_error(c, "FAILOVER requires connected replicas.");
-    else
-        reply_error(c, "FAILOVER is not supported yet; a Sentinel can do it (SENTINEL FAILOVER)");
+    else if (replication_replicas(r) == 0) reply_error(c, "FAILOVER requires connected replicas.");
+    else reply_error(c, "FAILOVER is not supported yet; a Sentinel can do it (SENTINEL FAILOVER)");
 }
 
 /* ---- rows ---- */
@@ -230,8 +227,9 @@ const struct command cmds_replication[] = {
       .summary = "Returns the replication role." },
     { "WAIT", cmd_wait, .arity = 3, .flags = CMD_NOSCRIPT, .acl = ACL_CONNECTION, .since = "3.0.0",
       .group = "generic", .complexity = "O(1)",
-      .summary = "Blocks until the asynchronous replication of all preceding write commands sent by "
-                 "the connection is completed.",
+      .summary =
+          "Blocks until the asynchronous replication of all preceding write commands sent by "
+          "the connection is completed.",
       .syntax = "numreplicas:integer timeout:integer", .hints = wait_hints },
     { "FAILOVER", cmd_failover, .arity = -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE,
       .since = "6.2.0", .group = "server", .complexity = "O(1)",

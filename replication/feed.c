@@ -116,10 +116,7 @@ struct feed_window feed_window(const struct feed *f)
     return (struct feed_window){ .open = f->open, .first = feed_first(f), .end = f->end };
 }
 
-size_t feed_mem(const struct feed *f)
-{
-    return f->mem + f->blocks.cap * sizeof(f->blocks.at[0]);
-}
+size_t feed_mem(const struct feed *f) { return f->mem + f->blocks.cap * sizeof(f->blocks.at[0]); }
 
 size_t feed_backlog_mem(const struct feed *f)
 {

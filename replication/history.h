@@ -3,7 +3,7 @@
  * Owns a list of tenures (epoch, replid, number of the first byte made in it), oldest first. The
  * two ids of the wire (replid and replid2 with second_repl_offset) are the last two of it. Bytes of
  * a stream are numbered from 1; "offset N" means that N bytes were produced or applied; a replica
- * asks for the number of the first byte it lacks, N + 1. The offset itself is the feed's (feed_end).
+ * asks for byte N + 1, the first it lacks. The offset itself is the feed's (feed_end).
  *
  * Pure: new ids are handed in. Made by `struct replication`; a plain value, may be copied.
  * Invariants: 1 to HISTORY_MAX entries; start offsets never decrease; ids are 40 hex characters.
@@ -47,8 +47,8 @@ void history_adopt(struct history *h, const char *replid);
 /* A partial sync was granted under `replid`: nothing when it is ours, else a shift as at promotion.
  * True when the id changed: our own replicas must learn of it by a new handshake. */
 bool history_continue(struct history *h, const char *replid, int64_t offset);
-/* Start with what a snapshot file says. As replica: go on as it was. As master: the saved id becomes
- * the previous one, since nobody knows what happened behind that snapshot. */
+/* Start with what a snapshot file says. As replica: go on as it was. As master: the saved id
+ * becomes the previous one, since nobody knows what happened behind that snapshot. */
 void history_restore_replica(struct history *h, const char *saved);
 void history_restore_master(struct history *h, const char *replid, const char *saved,
                             int64_t saved_offset);

@@ -21,7 +21,7 @@ struct repl_host {
 
     /* ---- as a replica ---- */
     /* One command of the master's stream, in the order of the stream. `raw`: its bytes as received.
-     * Returns false when it could not be understood at all (protocol fault: the link is given up). */
+     * Returns false when it could not be understood (protocol fault: the link is given up). */
     bool (*apply)(void *arg, int argc, const struct slice *argv, struct slice raw);
     /* The database that the stream has selected (kept by the host's pseudo client); set after a
      * full sync or when a cached position is taken up again. */
@@ -31,16 +31,16 @@ struct repl_host {
     bool (*in_multi)(void *arg);
     /* Forget a half-received MULTI: the link was lost. */
     void (*stream_reset)(void *arg);
-    /* A complete snapshot file lies at `path`. The host loads it (in slices of its own; the old data
-     * stays until the new is proven loadable), takes the stream's database from the file's
+    /* A complete snapshot file lies at `path`. The host loads it (in slices of its own; the old
+     * data stays until the new is proven loadable), takes the stream's database from the file's
      * repl-stream-db, then calls replication_loaded(). */
     void (*load)(void *arg, const char *path);
     void (*load_cancel)(void *arg); /* the link was given up meanwhile */
 
     /* ---- as a master ---- */
     /* Start a snapshot of the data as it is now. TO_PIPE: *fd is a non-blocking read end that gives
-     * the RDB bytes, ours to close. TO_FILE: the RDB is written to the host's dump file. The end is told
-     * by replication_snapshot_done(). ERR_BUSY: another child runs; asked again later. */
+     * the RDB bytes, ours to close. TO_FILE: the RDB is written to the host's dump file. The end
+     * is told by replication_snapshot_done(). ERR_BUSY: another child runs; asked again later. */
     enum err (*snapshot)(void *arg, enum snapshot_form form, int *fd, struct errmsg *msg);
     void (*snapshot_kill)(void *arg); /* nobody wants it any more */
 

@@ -1,4 +1,4 @@
-/* What INFO tells about replication, in Redis' order of fields, and the figures for other sections. */
+/* What INFO tells about replication, in Redis' order of fields, and figures for other sections. */
 #include "replication/shell.h"
 
 static void link_transfer(const struct replication *r, struct buf *out)
@@ -18,7 +18,8 @@ static void link_fields(const struct replication *r, struct buf *out)
 {
     const struct link *l = &r->link;
     bool up = link_is_up(l), known = l->replid[0] != '\0';
-    bool syncing = l->state == LINK_PREPARE || l->state == LINK_SNAPSHOT || l->state == LINK_LOADING;
+    bool syncing =
+        l->state == LINK_PREPARE || l->state == LINK_SNAPSHOT || l->state == LINK_LOADING;
     int64_t now = repl_now(r);
     buf_fmt(out, "master_host:%s\r\nmaster_port:%d\r\n", l->host, l->port);
     buf_fmt(out, "master_link_status:%s\r\n", up ? "up" : "down");

@@ -205,7 +205,7 @@ static void on_down(struct link *l, const struct link_event *e, struct link_acti
 
 /* ---- what arrives ---- */
 
-/* Each reader takes from the front of *rest; true: look again, the state or the rest has changed. */
+/* Each reader takes from the front of *rest; true: look again, state or rest has changed. */
 static bool take_line(struct slice *rest, struct slice *line)
 {
     ptrdiff_t nl = slice_find(*rest, '\n', 0);
@@ -228,7 +228,8 @@ static bool line_or_fault(struct link *l, int64_t now, struct slice *rest, struc
                           struct link_actions *out)
 {
     if (take_line(rest, line)) return true;
-    if (rest->n > LINK_LINE_MAX) give_up(l, now, out, "Too long a line from MASTER in the handshake");
+    if (rest->n > LINK_LINE_MAX)
+        give_up(l, now, out, "Too long a line from MASTER in the handshake");
     return false;
 }
 
@@ -305,16 +306,21 @@ static bool read_head(struct link *l, int64_t now, struct slice *rest, struct li
         if (line.p[0] == '-')
             snprintf(why, sizeof(why), "MASTER aborted replication with an error: %s", text + 1);
         else
-            snprintf(why, sizeof(why), "Bad protocol from MASTER, the first byte is not '$' (we "
-                     "received '%.40s'), are you sure the host and port are right?", text);
+            snprintf(why, sizeof(why),
+                     "Bad protocol from MASTER, the first byte is not '$' (we "
+                     "received '%.40s'), are you sure the host and port are right?",
+                     text);
         give_up(l, now, out, why);
         return true;
     }
     if (l->size >= 0)
-        link_note(out, NOTE_NOTICE, "MASTER <-> REPLICA sync: receiving %lld bytes from master to "
-                  "disk", (long long)l->size);
+        link_note(out, NOTE_NOTICE,
+                  "MASTER <-> REPLICA sync: receiving %lld bytes from master to "
+                  "disk",
+                  (long long)l->size);
     else
-        link_note(out, NOTE_NOTICE, "MASTER <-> REPLICA sync: receiving streamed RDB from master "
+        link_note(out, NOTE_NOTICE,
+                  "MASTER <-> REPLICA sync: receiving streamed RDB from master "
                   "with EOF to disk");
     struct link_action *a = act(out, LINK_SNAPSHOT_BEGIN);
     a->size = l->size;
@@ -344,12 +350,12 @@ static void end_snapshot(struct link *l, struct link_actions *out)
 }
 
 /* The mark may come in several reads: so many bytes as might be its beginning are left waiting. */
-static bool read_until_mark(struct link *l, int64_t now, struct slice *rest, struct link_actions *out)
+static bool read_until_mark(struct link *l, int64_t now, struct slice *rest,
+                            struct link_actions *out)
 {
     const char *mark = memmem(rest->p, rest->n, l->mark, LINK_MARK_LEN);
     if (mark == NULL) {
-        if (rest->n >= LINK_MARK_LEN)
-            take_part(l, now, rest, rest->n - (LINK_MARK_LEN - 1), out);
+        if (rest->n >= LINK_MARK_LEN) take_part(l, now, rest, rest->n - (LINK_MARK_LEN - 1), out);
         return false;
     }
     take_part(l, now, rest, (size_t)(mark - rest->p), out);
@@ -436,8 +442,8 @@ bool link_next(struct link *l, struct slice bytes, struct link_command *out)
             l->ack_offset = before;
             continue;
         }
-        *out = (struct link_command){ l->request.argc, l->request.argv,
-                                      slice_of(p, l->request.size) };
+        *out =
+            (struct link_command){ l->request.argc, l->request.argv, slice_of(p, l->request.size) };
         return true;
     }
     return false;
@@ -467,8 +473,9 @@ static void on_loaded(struct link *l, const struct link_event *e, struct link_ac
         l->state = LINK_PREPARE; /* nothing left to abort */
         link_blame(l, "Failed trying to load the MASTER synchronization DB: %s",
                    e->text ? e->text : "unknown error");
-        link_note(out, NOTE_WARNING,
-                  "Failed trying to load the MASTER synchronization DB from disk, check server logs.");
+        link_note(
+            out, NOTE_WARNING,
+            "Failed trying to load the MASTER synchronization DB from disk, check server logs.");
         lose(l, e->now_ms, out);
         return;
     }
@@ -543,9 +550,9 @@ int64_t link_deadline(const struct link *l)
 void link_step(struct link *l, const struct link_event *e, struct link_actions *out)
 {
     static void (*const on[])(struct link *, const struct link_event *, struct link_actions *) = {
-        [LINK_BOOT] = on_boot,     [LINK_FOLLOW] = on_boot, [LINK_DETACH] = on_detach,
-        [LINK_UP] = on_up,         [LINK_DOWN] = on_down,   [LINK_BYTES] = on_bytes,
-        [LINK_TICK] = on_tick,     [LINK_LOADED] = on_loaded, [LINK_APPLIED] = on_applied,
+        [LINK_BOOT] = on_boot, [LINK_FOLLOW] = on_boot,   [LINK_DETACH] = on_detach,
+        [LINK_UP] = on_up,     [LINK_DOWN] = on_down,     [LINK_BYTES] = on_bytes,
+        [LINK_TICK] = on_tick, [LINK_LOADED] = on_loaded, [LINK_APPLIED] = on_applied,
     };
     on[e->kind](l, e, out);
 }
@@ -553,9 +560,14 @@ void link_step(struct link *l, const struct link_event *e, struct link_actions *
 const char *link_role_state(const struct link *l)
 {
     static const char *const names[] = {
-        [LINK_NONE] = "none",         [LINK_WAIT] = "connect", [LINK_CONNECTING] = "connecting",
-        [LINK_HANDSHAKE] = "handshake", [LINK_PREPARE] = "sync", [LINK_SNAPSHOT] = "sync",
-        [LINK_LOADING] = "sync",      [LINK_STREAM] = "connected",
+        [LINK_NONE] = "none",
+        [LINK_WAIT] = "connect",
+        [LINK_CONNECTING] = "connecting",
+        [LINK_HANDSHAKE] = "handshake",
+        [LINK_PREPARE] = "sync",
+        [LINK_SNAPSHOT] = "sync",
+        [LINK_LOADING] = "sync",
+        [LINK_STREAM] = "connected",
     };
     return names[l->state];
 }

@@ -5,12 +5,13 @@
  * its position: (replid, offset) is what the data here is the effect of, and what it asks with.
  *
  * Bytes are not copied: LINK_BYTES lends all that waits on the connection; after its actions have
- * been performed (APPLIED included) link->taken says how much of the front is done with. The rest is
- * offered again: at once when something was taken and something is left, else with more behind it.
+ * been performed (APPLIED included) link->taken says how much of the front is done with. The rest
+ * is offered again: at once when something was taken and something is left, else with more
+ * behind it.
  * Pure: the time comes in events (monotonic ms), the spread of retries from the generator inside.
  * Made by `struct replication`; a plain struct, link_init and link_free.
- * Invariants: a write is only made while the connection is up; the offset stays at MULTI until EXEC;
- * it equals the feed's end whenever an event has been dealt with in LINK_STREAM.
+ * Invariants: a write is only made while the connection is up; the offset stays at MULTI until
+ * EXEC; it equals the feed's end whenever an event has been dealt with in LINK_STREAM.
  * Tests: unit/link, checkers R1-R3, L1. */
 #ifndef REPLICATION_LINK_H
 #define REPLICATION_LINK_H
@@ -109,7 +110,7 @@ struct link_event {
 };
 
 enum link_action_kind {
-    LINK_CONNECT,        /* host and port of the link; answer by UP or DOWN. Ends an older attempt */
+    LINK_CONNECT,        /* host and port of the link; answer by UP or DOWN. Ends an older one */
     LINK_CLOSE,          /* drop connection or attempt; no DOWN follows */
     LINK_WRITE,          /* bytes */
     LINK_SNAPSHOT_BEGIN, /* open a temporary file: size (or -1) */

@@ -61,7 +61,7 @@ static void on_close(struct conn *c, const char *why)
     link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
 }
 
-/* Offers what waits, as long as something of it is taken: a line may open the way for what follows. */
+/* Offers what waits, as long as something of it is taken: a line opens the way for what follows. */
 static void on_data(struct conn *c)
 {
     struct replication *r = conn_arg(c);
@@ -94,8 +94,8 @@ static void open_file(struct replication *r)
     struct link_run *k = &r->lrun;
     forget_file(k);
     const char *dir = r->set.dir && r->set.dir[0] ? r->set.dir : ".";
-    struct str path = str_fmt("%s/temp-%lld.%ld.rdb", dir, (long long)(clock_wall_ms() / 1000),
-                              (long)getpid());
+    struct str path =
+        str_fmt("%s/temp-%lld.%ld.rdb", dir, (long long)(clock_wall_ms() / 1000), (long)getpid());
     k->path = path.p;
     k->synced = 0;
     k->fd = open(k->path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
@@ -112,7 +112,8 @@ static void write_part(struct replication *r, struct slice bytes)
     if (k->fd < 0 || k->failed) return;
     if (file_write_all(k->fd, bytes.p, bytes.n, &msg) != ERR_NONE) {
         log_warning("Write error or short write writing to the DB dump file needed for MASTER <-> "
-                    "REPLICA synchronization: %s", msg.text);
+                    "REPLICA synchronization: %s",
+                    msg.text);
         k->failed = "the temporary file of the snapshot can not be written";
         return;
     }
@@ -147,7 +148,8 @@ static void keep_file(struct replication *r)
         k->path = NULL;
         return;
     }
-    if (keep) log_warning("Failed trying to rename the temp DB into %s: %s", r->set.rdb_path, msg.text);
+    if (keep)
+        log_warning("Failed trying to rename the temp DB into %s: %s", r->set.rdb_path, msg.text);
     forget_file(k);
 }
 
@@ -178,7 +180,8 @@ static void apply_stream(struct replication *r, struct slice bytes)
 {
     struct link_command c;
     bool ok = true;
-    while (ok && link_next(&r->link, bytes, &c)) ok = r->host.apply(r->host.arg, c.argc, c.argv, c.raw);
+    while (ok && link_next(&r->link, bytes, &c))
+        ok = r->host.apply(r->host.arg, c.argc, c.argv, c.raw);
     /* Verbatim, so that replicas of ours stand at the same offsets; whole units only. */
     if (r->link.done > 0) feed_append(&r->feed, slice_of(bytes.p, r->link.done));
     link_io_step(r, (struct link_event){ .kind = LINK_APPLIED, .ok = ok });
@@ -244,8 +247,7 @@ void link_io_step(struct replication *r, struct link_event e)
         drop_conn(r);
         if (r->link.state == LINK_LOADING)
             link_io_step(r, (struct link_event){ .kind = LINK_LOADED, .ok = false, .text = why });
-        else
-            link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+        else link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
         return;
     }
     tell_host(r);

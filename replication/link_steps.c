@@ -26,8 +26,8 @@ void link_blame(struct link *l, const char *fmt, ...)
     va_end(ap);
 }
 
-#define words(out, ...)                                                     \
-    resp_command((out), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)), \
+#define words(out, ...)                                                                            \
+    resp_command((out), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)),     \
                  (const struct slice[]){ __VA_ARGS__ })
 
 /* ---- PING: is there a server that talks to us at all? ---- */
@@ -53,8 +53,7 @@ static bool wants_auth(const struct link *l) { return l->set.password[0] != '\0'
 
 static void send_auth(const struct link *l, struct buf *out)
 {
-    if (l->set.user[0])
-        words(out, SLICE("AUTH"), slice_z(l->set.user), slice_z(l->set.password));
+    if (l->set.user[0]) words(out, SLICE("AUTH"), slice_z(l->set.user), slice_z(l->set.password));
     else words(out, SLICE("AUTH"), slice_z(l->set.password));
 }
 
@@ -109,7 +108,7 @@ static void send_psync(const struct link *l, struct buf *out)
     words(out, SLICE("PSYNC"), slice_z(l->replid), slice_of(want, n));
 }
 
-/* "+FULLRESYNC <replid> <offset>". A malformed id is kept as "none": nobody may continue from it. */
+/* "+FULLRESYNC <replid> <offset>". A malformed id is kept as "none": nobody continues from it. */
 static enum link_verdict answer_full(struct link *l, struct slice line, struct link_actions *out)
 {
     struct slice rest = slice_trim(slice_of(line.p + 11, line.n - 11));
@@ -129,7 +128,8 @@ static enum link_verdict answer_full(struct link *l, struct slice line, struct l
     return LINK_FULL;
 }
 
-static enum link_verdict answer_continue(struct link *l, struct slice line, struct link_actions *out)
+static enum link_verdict answer_continue(struct link *l, struct slice line,
+                                         struct link_actions *out)
 {
     if (l->replid[0] == '\0') {
         link_blame(l, "Master granted a partial resynchronization that was not asked for");

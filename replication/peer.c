@@ -61,10 +61,9 @@ static void drop(struct peer *p, struct peer_actions *out, bool soft)
 
 void peer_init(struct peer *p, const char *name, int64_t now_ms)
 {
-    *p = (struct peer){ .state = PEER_NEW,
-                        .acked_at_ms = now_ms,
-                        .heard_ms = now_ms,
-                        .soft_since_ms = -1 };
+    *p = (struct peer){
+        .state = PEER_NEW, .acked_at_ms = now_ms, .heard_ms = now_ms, .soft_since_ms = -1
+    };
     text_copy(p->name, sizeof(p->name), name);
 }
 
@@ -99,7 +98,9 @@ static void explain(const struct peer *p, const struct peer_event *e, enum histo
     slice_cstr(e->replid, asked, sizeof(asked));
     long long offset = (long long)e->offset;
     switch (why) {
-    case HISTORY_NOT_ASKED: note(out, NOTE_NOTICE, "Full resync requested by replica %s", p->name); break;
+    case HISTORY_NOT_ASKED:
+        note(out, NOTE_NOTICE, "Full resync requested by replica %s", p->name);
+        break;
     case HISTORY_UNKNOWN:
         note(out, NOTE_NOTICE,
              "Partial resynchronization not accepted: Replication ID mismatch (Replica asked for "
@@ -118,10 +119,11 @@ static void explain(const struct peer *p, const struct peer_event *e, enum histo
              "%lld).",
              p->name, offset);
         if (why == HISTORY_TOO_NEW)
-            note(out, NOTE_WARNING,
-                 "Warning: replica %s tried to PSYNC with an offset that is greater than the master "
-                 "replication offset.",
-                 p->name);
+            note(
+                out, NOTE_WARNING,
+                "Warning: replica %s tried to PSYNC with an offset that is greater than the master "
+                "replication offset.",
+                p->name);
     }
 }
 
@@ -326,7 +328,8 @@ static enum peer_answer conf_ip(struct conf_call *c)
 {
     if (c->value.n >= PEER_IP_MAX) {
         snprintf(c->error, PEER_ERROR_MAX,
-                 "REPLCONF ip-address provided by replica instance is too long: %zu bytes", c->value.n);
+                 "REPLCONF ip-address provided by replica instance is too long: %zu bytes",
+                 c->value.n);
         return PEER_REFUSED;
     }
     slice_cstr(c->value, c->peer->ip, sizeof(c->peer->ip));
@@ -382,10 +385,14 @@ static const struct {
     const char *option;
     enum peer_answer (*set)(struct conf_call *c);
 } conf_rows[] = {
-    { "listening-port", conf_port },   { "ip-address", conf_ip },
-    { "capa", conf_capa },             { "ack", conf_ack },
-    { "getack", conf_getack },         { "rdb-only", conf_rdb_only },
-    { "rdb-filter-only", conf_filter }, { "version", conf_nothing },
+    { "listening-port", conf_port },
+    { "ip-address", conf_ip },
+    { "capa", conf_capa },
+    { "ack", conf_ack },
+    { "getack", conf_getack },
+    { "rdb-only", conf_rdb_only },
+    { "rdb-filter-only", conf_filter },
+    { "version", conf_nothing },
 };
 
 static enum peer_answer conf_option(struct conf_call *c)

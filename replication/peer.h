@@ -45,7 +45,7 @@ struct peer_settings {
 struct peer {
     enum peer_state state;
     unsigned capa;
-    char name[PEER_IP_MAX + 8]; /* "ip:port" for the log, set by the driver and kept right by conf */
+    char name[PEER_IP_MAX + 8]; /* "ip:port" for the log; from the driver, kept right by REPLCONF */
     char ip[PEER_IP_MAX];       /* announced, "" none */
     int port;                   /* announced listening port, 0 none */
     bool rdb_only, no_data, legacy;
@@ -59,7 +59,7 @@ struct peer {
 };
 
 enum peer_event_kind {
-    PEER_PSYNC,            /* replid, offset (number of the first byte wanted), world; legacy: SYNC */
+    PEER_PSYNC,            /* replid, offset (the first byte wanted), world; legacy: SYNC */
     PEER_SNAPSHOT_STARTED, /* replid, offset of the copy; pipe: bytes is the end mark */
     PEER_SNAPSHOT_READY,   /* file complete: size */
     PEER_SNAPSHOT_FAILED,

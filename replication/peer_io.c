@@ -224,8 +224,8 @@ int replicas_votes(const struct replication *r, struct quorum_vote *out, int max
 int replication_replicas(const struct replication *r)
 {
     int n = 0;
-    ilist_each(&r->replicas, node, next)
-        n += peer_is_replica(&ilist_of(node, struct replica, node)->peer);
+    ilist_each(&r->replicas, node, next) n +=
+        peer_is_replica(&ilist_of(node, struct replica, node)->peer);
     return n;
 }
 

@@ -70,8 +70,8 @@ void replication_delete(struct replication *r)
     if (r == NULL) return;
     link_io_end(r);
     /* None waits any more: no snapshot is started on the way out. */
-    ilist_each(&r->replicas, node, next)
-        ilist_of(node, struct replica, node)->peer.state = PEER_ENDED;
+    ilist_each(&r->replicas, node, next) ilist_of(node, struct replica, node)->peer.state =
+        PEER_ENDED;
     ilist_each(&r->replicas, node, next)
         replication_client_gone(r, ilist_of(node, struct replica, node)->client);
     snapshot_io_end(r);
@@ -99,7 +99,8 @@ static void append_select(struct replication *r, int db)
 {
     char number[NUM_I64_MAX], text[64];
     size_t n = num_from_i64(number, db);
-    int len = snprintf(text, sizeof(text), "*2\r\n$6\r\nSELECT\r\n$%zu\r\n%.*s\r\n", n, (int)n, number);
+    int len =
+        snprintf(text, sizeof(text), "*2\r\n$6\r\nSELECT\r\n$%zu\r\n%.*s\r\n", n, (int)n, number);
     feed_append(&r->feed, slice_of(text, (size_t)len));
     r->stream_db = db;
 }
@@ -127,8 +128,8 @@ void replication_flush(struct replication *r)
         if (lag == 0) continue;
         if (p->flowing) replica_flow(p);
         if (r->peer_set.hard_bytes && lag >= r->peer_set.hard_bytes)
-            replica_step(p, (struct peer_event){ .kind = PEER_TICK,
-                                                 .lag = cursor_lag(&p->cursor) });
+            replica_step(p,
+                         (struct peer_event){ .kind = PEER_TICK, .lag = cursor_lag(&p->cursor) });
     }
 }
 

@@ -2,7 +2,7 @@
  * timers and files. One `struct replication` a data server.
  *
  * The host appends what it executed by replication_append and is asked back through `struct
- * repl_host`. Commands (REPLICAOF, PSYNC, REPLCONF, ROLE, WAIT, ...) are rows of replication/commands.
+ * repl_host`. Commands (REPLICAOF, PSYNC, REPLCONF, ROLE, WAIT...) stand in replication/commands.
  * Layer replication, shell. Tests: e2e, sim (the pure parts). */
 #ifndef REPLICATION_REPLICATION_H
 #define REPLICATION_REPLICATION_H
@@ -22,8 +22,9 @@ struct front;
 struct call;
 struct client;
 
-struct replication *replication_new(struct front *f, struct resolver *res, const struct repl_host *host,
-                                    const struct repl_settings *s, uint64_t seed);
+struct replication *replication_new(struct front *f, struct resolver *res,
+                                    const struct repl_host *host, const struct repl_settings *s,
+                                    uint64_t seed);
 void replication_delete(struct replication *r);
 /* Copies what it needs; live changes take effect. */
 void replication_settings(struct replication *r, const struct repl_settings *s);
@@ -32,8 +33,8 @@ extern const struct command cmds_replication[];
 void replication_bind(struct replication *(*of_app)(void *app));
 
 /* ---- the write stream ---- */
-/* Bytes of whole commands executed in database db (-1: carry no database). Puts SELECT in front when
- * needed. Does nothing while there is neither a backlog nor a replica, or on a replica. */
+/* Bytes of whole commands executed in database db (-1: carry no database). Puts SELECT in front
+ * when needed. Does nothing while there is neither a backlog nor a replica, or on a replica. */
 void replication_append(struct replication *r, int db, struct slice bytes);
 bool replication_wants_stream(const struct replication *r); /* false: the host need not encode */
 /* What was appended in this turn leaves towards the replicas: called before the loop sleeps. */
@@ -58,9 +59,11 @@ void replication_loaded(struct replication *r, bool ok, const char *why);
 void replication_snapshot_done(struct replication *r, bool ok, const char *path);
 /* ---- position in snapshots ---- */
 /* For RDB AUX fields; false: none to write. replid has 41 bytes. */
-bool replication_position(const struct replication *r, char *replid, int64_t *offset, int *stream_db);
+bool replication_position(const struct replication *r, char *replid, int64_t *offset,
+                          int *stream_db);
 /* At start, from an RDB's AUX fields: replication rules of the reference, section 1. */
-void replication_restore(struct replication *r, const char *replid, int64_t offset, int stream_db, bool as_replica);
+void replication_restore(struct replication *r, const char *replid, int64_t offset, int stream_db,
+                         bool as_replica);
 
 /* ---- clients ---- */
 void replication_client_gone(struct replication *r, struct client *cl); /* hook close */

@@ -29,8 +29,9 @@ static void become_replica(struct replication *r, const char *host, int port)
         e.replid = history_id(&r->history);
         e.offset = feed_end(&r->feed);
     }
-    if (was_master) waits_fail_all(r, "-UNBLOCKED force unblock from blocking operation, instance "
-                                      "state changed (master -> replica?)");
+    if (was_master)
+        waits_fail_all(r, "-UNBLOCKED force unblock from blocking operation, instance "
+                          "state changed (master -> replica?)");
     feed_open(&r->feed);
     r->stream_db = -1;
     link_io_step(r, e);
@@ -96,7 +97,8 @@ void role_adopt(struct replication *r, const struct link_action *a)
 
 /* ---- positions in snapshots ---- */
 
-bool replication_position(const struct replication *r, char *replid, int64_t *offset, int *stream_db)
+bool replication_position(const struct replication *r, char *replid, int64_t *offset,
+                          int *stream_db)
 {
     if (replication_is_master(r)) {
         if (!r->feed.open) return false;

@@ -9,7 +9,7 @@
 
 struct repl_settings {
     int port;                    /* our own listening port, told to the master */
-    const char *bind_source;     /* bind-source-addr or NULL; strings are lent until the next settings */
+    const char *bind_source;     /* bind-source-addr or NULL; texts are lent until the next ones */
     const char *masterauth, *masteruser; /* "" none */
     const char *announce_ip;     /* "" none */
     int announce_port;           /* 0: port */

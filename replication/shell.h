@@ -1,7 +1,7 @@
 /* shell: what the shell files of replication share: the structs behind `struct replication` and the
  * calls between its files. Private to replication/: the host includes replication.h.
  *
- *     replication.c  life, the write stream, cron            roles.c     master or replica, ids, positions
+ *     replication.c  life, the write stream, cron            roles.c     master or replica, ids
  *     link_io.c      our connection to the master            commands.c  rows and functions
  *     peer_io.c      connections of our replicas             info.c      INFO, ROLE, figures
  *     snapshot_io.c  snapshots on their way to replicas      waits.c     clients that WAIT

@@ -10,8 +10,8 @@
 #include "core/sys/log.h"
 #include "replication/shell.h"
 
-#define CHUNK_BYTES (256 * 1024)       /* read from the pipe at once */
-#define FILE_STEP_BYTES (64 * 1024)    /* read from the file at once */
+#define CHUNK_BYTES (256 * 1024)          /* read from the pipe at once */
+#define FILE_STEP_BYTES (64 * 1024)       /* read from the file at once */
 #define FILE_TURN_BYTES (2 * 1024 * 1024) /* one replica takes no more of a turn */
 #define BUSY_RETRY_MS 100
 #define FAILED_RETRY_MS 1000
@@ -50,8 +50,9 @@ void snapshot_io_end(struct replication *r)
 /* Takes part in the snapshot that runs. */
 static bool rides(const struct replication *r, const struct replica *p)
 {
-    return r->snap.form == BATCH_PIPE ? p->peer.state == PEER_SENDS && p->peer.pipe && !p->peer.no_data
-                                      : p->peer.state == PEER_WAITS;
+    return r->snap.form == BATCH_PIPE
+               ? p->peer.state == PEER_SENDS && p->peer.pipe && !p->peer.no_data
+               : p->peer.state == PEER_WAITS;
 }
 
 static int riders(struct replication *r)
@@ -120,8 +121,8 @@ static void start(struct replication *r, enum batch_form form)
     int fd = -1;
     log_notice("Starting BGSAVE for SYNC with target: %s",
                form == BATCH_PIPE ? "replicas sockets" : "disk");
-    enum err e = r->host.snapshot(r->host.arg, form == BATCH_PIPE ? SNAPSHOT_TO_PIPE : SNAPSHOT_TO_FILE,
-                                  &fd, &msg);
+    enum err e = r->host.snapshot(
+        r->host.arg, form == BATCH_PIPE ? SNAPSHOT_TO_PIPE : SNAPSHOT_TO_FILE, &fd, &msg);
     if (e != ERR_NONE) {
         if (e != ERR_BUSY) log_warning("BGSAVE for replication failed: %s", msg.text);
         loop_timer_after(s->timer, e == ERR_BUSY ? BUSY_RETRY_MS : FAILED_RETRY_MS);
@@ -147,8 +148,8 @@ static void plan(struct replication *r)
     if (r->snap.form != BATCH_NONE || r->replicas_n == 0) return;
     struct peer *peers[REPLICAS_MAX];
     int n = 0;
-    ilist_each(&r->replicas, node, next)
-        if (n < REPLICAS_MAX) peers[n++] = &ilist_of(node, struct replica, node)->peer;
+    ilist_each(&r->replicas, node, next) if (n < REPLICAS_MAX) peers[n++] =
+        &ilist_of(node, struct replica, node)->peer;
     struct batch_settings s = { .diskless = r->set.diskless_sync,
                                 .delay_ms = (int64_t)r->set.diskless_delay_s * 1000,
                                 .max_replicas = r->set.diskless_max_replicas };
@@ -165,8 +166,8 @@ static bool join_running(struct replica *p)
     if (r->snap.form != BATCH_FILE) return false;
     struct peer *peers[REPLICAS_MAX];
     int n = 0;
-    ilist_each(&r->replicas, node, next)
-        if (n < REPLICAS_MAX) peers[n++] = &ilist_of(node, struct replica, node)->peer;
+    ilist_each(&r->replicas, node, next) if (n < REPLICAS_MAX) peers[n++] =
+        &ilist_of(node, struct replica, node)->peer;
     const struct peer *with = batch_join(peers, n, &p->peer);
     if (with == NULL || with->rdb_only) return false;
     log_notice("Waiting for end of BGSAVE for SYNC");
@@ -186,7 +187,8 @@ void snapshot_wanted(struct replica *p)
     if (r->snap.form == BATCH_PIPE)
         log_notice("Current BGSAVE has socket target. Waiting for next BGSAVE for SYNC");
     else if (r->snap.form == BATCH_FILE)
-        log_notice("Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC");
+        log_notice(
+            "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC");
     else if (r->set.diskless_sync && r->set.diskless_delay_s > 0 && (p->peer.capa & PEER_CAPA_EOF))
         log_notice("Delay next BGSAVE for diskless SYNC");
     plan(r);
@@ -247,7 +249,8 @@ static void on_pipe(void *arg, unsigned ready)
     loop_io_want(s->io, 0); /* until all have it */
     if (n <= 0) {
         s->eof = true;
-        log_notice("Diskless rdb transfer, done reading from pipe, %d replicas still up.", riders(r));
+        log_notice("Diskless rdb transfer, done reading from pipe, %d replicas still up.",
+                   riders(r));
         advance_pipe(r);
         return;
     }

@@ -88,7 +88,9 @@ START_TEST(random_readers)
             struct feed_cursor *x = &c[rng_below(&r, 8)];
             switch (rng_below(&r, 6)) {
             case 0:
-            case 1: append(&f, rng_below(&r, 20) == 0 ? rng_below(&r, 300000) : rng_below(&r, 3000)); break;
+            case 1:
+                append(&f, rng_below(&r, 20) == 0 ? rng_below(&r, 300000) : rng_below(&r, 3000));
+                break;
             case 2:
                 if (x->feed) break;
                 int64_t next = feed_first(&f) + (int64_t)rng_below(&r, (uint64_t)feed_held(&f) + 1);
@@ -141,7 +143,9 @@ START_TEST(a_slow_reader_enlarges_the_backlog)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(window_follows_backlog), UNIT(cursor_bounds), UNIT(random_readers),
+    UNIT(window_follows_backlog),
+    UNIT(cursor_bounds),
+    UNIT(random_readers),
     UNIT(a_slow_reader_enlarges_the_backlog),
 };
 UNIT_MAIN("feed", cases)

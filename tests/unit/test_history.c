@@ -119,8 +119,11 @@ START_TEST(ids_from_outside_are_checked)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(continue_or_full_is_a_table), UNIT(no_second_id_is_forty_zeros),
-    UNIT(ids_shift_at_promotion_and_continue), UNIT(restart_keeps_or_shifts),
-    UNIT(the_list_is_bounded), UNIT(ids_from_outside_are_checked),
+    UNIT(continue_or_full_is_a_table),
+    UNIT(no_second_id_is_forty_zeros),
+    UNIT(ids_shift_at_promotion_and_continue),
+    UNIT(restart_keeps_or_shifts),
+    UNIT(the_list_is_bounded),
+    UNIT(ids_from_outside_are_checked),
 };
 UNIT_MAIN("history", cases)

@@ -37,11 +37,20 @@ static void perform(struct rig *r, const struct link_action *a, bool *load)
 {
     switch (a->kind) {
     case LINK_CONNECT: r->connects++; break;
-    case LINK_CLOSE: r->closes++; buf_clear(&r->in); break;
+    case LINK_CLOSE:
+        r->closes++;
+        buf_clear(&r->in);
+        break;
     case LINK_WRITE: buf_puts(&r->wrote, a->bytes); break;
-    case LINK_SNAPSHOT_BEGIN: r->begun++; buf_clear(&r->snapshot); break;
+    case LINK_SNAPSHOT_BEGIN:
+        r->begun++;
+        buf_clear(&r->snapshot);
+        break;
     case LINK_SNAPSHOT_PART: buf_puts(&r->snapshot, a->bytes); break;
-    case LINK_SNAPSHOT_END: r->ended++; *load = r->auto_load; break;
+    case LINK_SNAPSHOT_END:
+        r->ended++;
+        *load = r->auto_load;
+        break;
     case LINK_SNAPSHOT_ABORT: r->aborted++; break;
     case LINK_ADOPT_HISTORY:
         r->adopted++;
@@ -98,8 +107,8 @@ static void rig_delete(struct rig *r)
 
 static void follow(struct rig *r, const char *id, int64_t offset)
 {
-    rig_step(r, (struct link_event){ .kind = LINK_FOLLOW, .host = "h", .port = 1, .replid = id,
-                                     .offset = offset });
+    rig_step(r, (struct link_event){
+                    .kind = LINK_FOLLOW, .host = "h", .port = 1, .replid = id, .offset = offset });
     rig_step(r, (struct link_event){ .kind = LINK_UP });
 }
 
@@ -143,7 +152,8 @@ START_TEST(full_sync_at_every_split)
         const char *name, *text;
     } scripts[] = {
         { "length", HANDSHAKE "\n\n+FULLRESYNC " ID " 100\r\n\n$10\r\nREDIS-data" STREAM },
-        { "mark", HANDSHAKE "\n+FULLRESYNC " ID " 100\r\n\n\n$EOF:" MARK "\r\nREDIS-data" MARK STREAM },
+        { "mark",
+          HANDSHAKE "\n+FULLRESYNC " ID " 100\r\n\n\n$EOF:" MARK "\r\nREDIS-data" MARK STREAM },
     };
     for (size_t s = 0; s < 2; s++) {
         size_t n = strlen(scripts[s].text);
@@ -175,14 +185,18 @@ END_TEST
 
 START_TEST(handshake_says_what_is_configured)
 {
-    struct link_settings s = { .timeout_ms = 1000, .user = "u", .password = "pw",
-                               .listening_port = 7000, .announce_ip = "10.0.0.9" };
+    struct link_settings s = { .timeout_ms = 1000,
+                               .user = "u",
+                               .password = "pw",
+                               .listening_port = 7000,
+                               .announce_ip = "10.0.0.9" };
     struct rig *r = rig_new(&s);
     follow(r, ID, 41);
     ck_assert(slice_eqz(buf_slice(&r->wrote), "*1\r\n$4\r\nPING\r\n"));
     buf_clear(&r->wrote);
     rig_text(r, "-NOAUTH Authentication required.\r\n");
-    ck_assert(slice_eqz(buf_slice(&r->wrote),
+    ck_assert(slice_eqz(
+        buf_slice(&r->wrote),
         "*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$2\r\npw\r\n"
         "*3\r\n$8\r\nREPLCONF\r\n$14\r\nlistening-port\r\n$4\r\n7000\r\n"
         "*3\r\n$8\r\nREPLCONF\r\n$10\r\nip-address\r\n$8\r\n10.0.0.9\r\n"
@@ -191,7 +205,8 @@ START_TEST(handshake_says_what_is_configured)
     rig_text(r, "+OK\r\n+OK\r\n+OK\r\n");
     ck_assert_uint_eq(buf_size(&r->wrote), 0);
     rig_text(r, "-ERR unknown option\r\n"); /* not critical */
-    ck_assert(slice_eqz(buf_slice(&r->wrote), "*3\r\n$5\r\nPSYNC\r\n$40\r\n" ID "\r\n$2\r\n42\r\n"));
+    ck_assert(
+        slice_eqz(buf_slice(&r->wrote), "*3\r\n$5\r\nPSYNC\r\n$40\r\n" ID "\r\n$2\r\n42\r\n"));
     buf_clear(&r->wrote);
     rig_text(r, "+CONTINUE " ID2 "\r\n");
     ck_assert_int_eq(r->l.state, LINK_STREAM);
@@ -296,7 +311,8 @@ END_TEST
 
 START_TEST(faults_of_the_stream_forget_the_position)
 {
-    static const char *const rows[] = { "PING\r\n", "*1\r\nxxx\r\n", CMD_MULTI "\n", "*1\r\n$-5\r\n" };
+    static const char *const rows[] = { "PING\r\n", "*1\r\nxxx\r\n", CMD_MULTI "\n",
+                                        "*1\r\n$-5\r\n" };
     for (size_t i = 0; i < 4; i++) {
         struct rig *r = streaming();
         rig_text(r, rows[i]);
@@ -318,7 +334,8 @@ START_TEST(acks_each_second_and_timeouts)
     for (int i = 0; i < 10; i++) {
         r->now = link_deadline(&r->l);
         rig_step(r, (struct link_event){ .kind = LINK_TICK });
-        ck_assert(slice_eqz(buf_slice(&r->wrote), "*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$3\r\n100\r\n"));
+        ck_assert(
+            slice_eqz(buf_slice(&r->wrote), "*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$3\r\n100\r\n"));
         buf_clear(&r->wrote);
     }
     r->now += 60000;
@@ -417,8 +434,8 @@ START_TEST(following_another_keeps_the_position)
     struct rig *r = streaming();
     rig_text(r, CMD_SET);
     int64_t offset = r->l.offset;
-    rig_step(r, (struct link_event){ .kind = LINK_FOLLOW, .host = "other", .port = 2,
-                                     .replid = "x", .offset = 1 });
+    rig_step(r, (struct link_event){
+                    .kind = LINK_FOLLOW, .host = "other", .port = 2, .replid = "x", .offset = 1 });
     ck_assert_int_eq(r->closes, 1);
     ck_assert_str_eq(r->l.host, "other");
     ck_assert_str_eq(r->l.replid, ID);
@@ -435,9 +452,11 @@ START_TEST(any_bytes_do_no_harm)
 {
     struct rng g;
     rng_seed(&g, 77);
-    static const char *const pieces[] = { "+", "-", "$", "*", "\r\n", "\n", "1", "3", "EOF:", MARK, ID,
-                                          "PING", "CONTINUE", "FULLRESYNC ", " 100", "OK", HANDSHAKE,
-                                          CMD_SET, CMD_MULTI, CMD_EXEC, "$3\r\nabc" };
+    static const char *const pieces[] = {
+        "+",    "-",    "$",       "*",     "\r\n",    "\n",       "1",
+        "3",    "EOF:", MARK,      ID,      "PING",    "CONTINUE", "FULLRESYNC ",
+        " 100", "OK",   HANDSHAKE, CMD_SET, CMD_MULTI, CMD_EXEC,   "$3\r\nabc"
+    };
     for (int run = 0; run < 2000; run++) {
         struct rig *r = rig_new(NULL);
         follow(r, run % 2 ? ID : "", 10);
@@ -450,12 +469,19 @@ START_TEST(any_bytes_do_no_harm)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(full_sync_at_every_split), UNIT(handshake_says_what_is_configured),
-    UNIT(answers_that_end_an_attempt), UNIT(auth_error_ends_the_attempt),
-    UNIT(old_masters_are_asked_by_sync), UNIT(a_cut_inside_multi_goes_back_to_it),
-    UNIT(faults_of_the_stream_forget_the_position), UNIT(acks_each_second_and_timeouts),
-    UNIT(retries_spread_and_slow_down), UNIT(a_link_lost_at_once_does_not_spin), UNIT(loading),
-    UNIT(a_cut_transfer_keeps_the_old_position), UNIT(following_another_keeps_the_position),
+    UNIT(full_sync_at_every_split),
+    UNIT(handshake_says_what_is_configured),
+    UNIT(answers_that_end_an_attempt),
+    UNIT(auth_error_ends_the_attempt),
+    UNIT(old_masters_are_asked_by_sync),
+    UNIT(a_cut_inside_multi_goes_back_to_it),
+    UNIT(faults_of_the_stream_forget_the_position),
+    UNIT(acks_each_second_and_timeouts),
+    UNIT(retries_spread_and_slow_down),
+    UNIT(a_link_lost_at_once_does_not_spin),
+    UNIT(loading),
+    UNIT(a_cut_transfer_keeps_the_old_position),
+    UNIT(following_another_keeps_the_position),
     UNIT(any_bytes_do_no_harm),
 };
 UNIT_MAIN("link", cases)

@@ -7,7 +7,7 @@
 #define ID2 "ccccccccccccccccccccdddddddddddddddddddd"
 #define MARK "0123456789abcdefghij0123456789abcdefghij"
 
-/* One peer of a master whose stream is ID2 up to 99, ID from 100 on, and of which 51..200 is held. */
+/* One peer of a master whose stream is ID2 up to 99, ID from 100 on; of it 51..200 is held. */
 struct rig {
     struct peer p;
     struct peer_settings s;
@@ -29,7 +29,10 @@ static void perform(struct rig *r, struct peer_actions *out)
         case PEER_WANT_SNAPSHOT: r->wants++; break;
         case PEER_ATTACH_CURSOR: r->attached = a->offset; break;
         case PEER_GOES_ONLINE: r->onlines++; break;
-        case PEER_DROP: r->drops++; r->soft = a->soft; break;
+        case PEER_DROP:
+            r->drops++;
+            r->soft = a->soft;
+            break;
         case PEER_NOTE: buf_fmt(&r->log, "%.*s\n", SLICE_ARG(a->bytes)); break;
         }
     }
@@ -60,8 +63,9 @@ static struct rig *rig_new(void)
 {
     struct rig *r = mem_zalloc(sizeof(*r));
     r->now = 50000;
-    r->s = (struct peer_settings){ .timeout_ms = 60000, .hard_bytes = 1000, .soft_bytes = 500,
-                                   .soft_ms = 10000 };
+    r->s = (struct peer_settings){
+        .timeout_ms = 60000, .hard_bytes = 1000, .soft_bytes = 500, .soft_ms = 10000
+    };
     history_init(&r->h, ID2);
     history_promote(&r->h, 0, ID, 99);
     r->w = (struct peer_world){ .history = &r->h, .window = { true, 51, 200 }, .serving = true };
@@ -118,7 +122,8 @@ START_TEST(full_by_file)
         step(r, (struct peer_event){ .kind = PEER_TICK });
     }
     ck_assert(wrote(r, "\n\n\n"));
-    step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED, .replid = SLICE(ID), .offset = 210 });
+    step(r,
+         (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED, .replid = SLICE(ID), .offset = 210 });
     ck_assert(wrote(r, "+FULLRESYNC " ID " 210\r\n"));
     ck_assert_int_eq(r->attached, 211);
     r->now += 1000;
@@ -140,8 +145,11 @@ START_TEST(full_by_pipe_waits_for_the_first_ack)
     struct rig *r = rig_new();
     conf(r, "REPLCONF capa eof capa psync2 capa lz4");
     psync(r, "?", -1);
-    step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED, .replid = SLICE(ID), .offset = 210,
-                                 .pipe = true, .mark = SLICE(MARK) });
+    step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED,
+                                 .replid = SLICE(ID),
+                                 .offset = 210,
+                                 .pipe = true,
+                                 .mark = SLICE(MARK) });
     ck_assert(wrote(r, "+FULLRESYNC " ID " 210\r\n$EOF:" MARK "\r\n"));
     step(r, (struct peer_event){ .kind = PEER_SENT_ALL });
     ck_assert(r->onlines == 0 && !peer_online(&r->p));
@@ -180,7 +188,8 @@ START_TEST(rdb_only_is_closed_after_the_snapshot)
     struct rig *r = rig_new();
     conf(r, "REPLCONF rdb-only 1");
     step(r, (struct peer_event){ .kind = PEER_PSYNC, .legacy = true });
-    step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED, .replid = SLICE(ID), .offset = 210 });
+    step(r,
+         (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED, .replid = SLICE(ID), .offset = 210 });
     ck_assert_int_eq(r->attached, 0);
     step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_READY, .size = 5 });
     ck_assert(wrote(r, "$5\r\n")); /* SYNC has no answer line */
@@ -196,7 +205,8 @@ START_TEST(failed_snapshot)
     psync(r, "?", -1);
     step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_FAILED });
     ck_assert_int_eq(r->drops, 0); /* not begun for it: the next one may do */
-    step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED, .replid = SLICE(ID), .offset = 210 });
+    step(r,
+         (struct peer_event){ .kind = PEER_SNAPSHOT_STARTED, .replid = SLICE(ID), .offset = 210 });
     buf_clear(&r->wrote);
     step(r, (struct peer_event){ .kind = PEER_SNAPSHOT_FAILED });
     ck_assert(wrote(r, "-BGSAVE failed, replication can't continue\r\n"));
@@ -255,7 +265,8 @@ START_TEST(replconf_words)
         { "REPLCONF listening-port", PEER_REFUSED, "syntax error" },
         { "REPLCONF listening-port x", PEER_REFUSED, "value is not an integer or out of range" },
         { "REPLCONF what 1", PEER_REFUSED, "Unrecognized REPLCONF option: what" },
-        { "REPLCONF rdb-filter-only keys", PEER_REFUSED, "Unsupported rdb-filter-only option: keys" },
+        { "REPLCONF rdb-filter-only keys", PEER_REFUSED,
+          "Unsupported rdb-filter-only option: keys" },
         { "REPLCONF getack *", PEER_GETACK, NULL },
         { "REPLCONF ack x", PEER_SILENT, NULL },
     };
@@ -299,8 +310,14 @@ START_TEST(snapshots_are_shared)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(partial), UNIT(full_by_file), UNIT(full_by_pipe_waits_for_the_first_ack), UNIT(refusals),
-    UNIT(rdb_only_is_closed_after_the_snapshot), UNIT(failed_snapshot), UNIT(timeouts_and_limits),
-    UNIT(replconf_words), UNIT(snapshots_are_shared),
+    UNIT(partial),
+    UNIT(full_by_file),
+    UNIT(full_by_pipe_waits_for_the_first_ack),
+    UNIT(refusals),
+    UNIT(rdb_only_is_closed_after_the_snapshot),
+    UNIT(failed_snapshot),
+    UNIT(timeouts_and_limits),
+    UNIT(replconf_words),
+    UNIT(snapshots_are_shared),
 };
 UNIT_MAIN("peer", cases)

@@ -2,7 +2,10 @@
 #include "tests/unit/check_main.h"
 
 static const struct quorum_vote votes[] = {
-    { true, 100, 10000 }, { true, 90, 4000 }, { false, 500, 10000 }, { true, 100, 500 },
+    { true, 100, 10000 },
+    { true, 90, 4000 },
+    { false, 500, 10000 },
+    { true, 100, 500 },
 };
 
 START_TEST(wait_counts_online_only)
@@ -38,6 +41,8 @@ START_TEST(min_replicas)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(wait_counts_online_only), UNIT(offset_that_enough_have), UNIT(min_replicas),
+    UNIT(wait_counts_online_only),
+    UNIT(offset_that_enough_have),
+    UNIT(min_replicas),
 };
 UNIT_MAIN("quorum", cases)
