@@ -143,7 +143,8 @@ const struct conf_row server_config_rows[] = {
          NO_EFFECT("loading is sliced by time")),
 
     /* append-only file */
-    BOOL("appendonly", appendonly, false, .apply = server_apply_appendonly, AOF),
+    BOOL("appendonly", appendonly, false, .apply = server_apply_appendonly,
+         REFUSED("append-only files are not written yet; snapshots (save) persist")),
     TEXT("appendfilename", appendfilename, "appendonly.aof", .flags = CONF_START,
          .check = check_appendfilename, AOF),
     TEXT("appenddirname", appenddirname, "appendonlydir", .flags = CONF_START,
