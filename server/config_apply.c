@@ -76,6 +76,7 @@ void server_fill_limits(struct server *s)
         .zset_max_listpack_value = c->zset_max_listpack_value,
         .stream_node_max_bytes = c->stream_node_max_bytes,
         .stream_node_max_entries = c->stream_node_max_entries,
+        .hash = s->front->hash_key,
     };
 }
 

@@ -176,8 +176,8 @@ static void on_child(void *arg) { snapshot_poll(((struct server *)arg)->snapshot
 /* What stands between the configuration and the loop, in the order in which it is ended again. */
 static void build(struct server *s)
 {
-    server_fill_limits(s);
     s->front = front_new(s->loop, s->front_config, "standalone", &front_hooks, s);
+    server_fill_limits(s);
     s->bg = bg_start("bg");
     s->resolver = resolver_new(s->loop);
     s->ks = dataset_keyspace(s);

@@ -1,10 +1,13 @@
-/* limits: up to which size a collection keeps its compact form. Fields are named as the
- * directives; the host fills one from its configuration, tests set them low, NULL where a
- * `const struct type_limits *` is asked for means the defaults. Pure. */
+/* limits: up to which size a collection keeps its compact form, and the key of the hash function
+ * of those that do not. Fields are named as the directives; the host fills one from its
+ * configuration, tests set them low, NULL where a `const struct type_limits *` is asked for means
+ * the defaults. A big value copies the hash key, which thus need not outlive the call. Pure. */
 #ifndef CORE_TYPES_LIMITS_H
 #define CORE_TYPES_LIMITS_H
 
 #include <stdint.h>
+
+#include "core/base/hash.h"
 
 struct type_limits {
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
@@ -14,6 +17,7 @@ struct type_limits {
     int64_t zset_max_listpack_entries, zset_max_listpack_value;
     uint64_t stream_node_max_bytes;
     int64_t stream_node_max_entries;
+    struct hash_key hash; /* drawn at start: of tables in hashes, sets, sorted sets */
 };
 
 #define TYPE_LIMITS_DEFAULT                                                                        \
