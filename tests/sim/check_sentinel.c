@@ -219,8 +219,7 @@ static bool fit(const struct sn_core *core, const struct sn_group *g, const stru
 {
     int64_t now = core->now, ping = core->params.ping_period;
     if (r->s_down || r->facts.priority == 0 || r->link->conn[SN_CMD].phase != SN_OPEN) return false;
-    if (r->facts.info_at == SN_NEVER || r->facts.role != SN_ROLE_REPLICA) return false;
-    if (now - r->link->last_avail > 5 * ping) return false;
+    if (r->facts.info_at == SN_NEVER || now - r->link->last_avail > 5 * ping) return false;
     int64_t fresh = g->master->s_down ? 5 * ping : 3 * core->params.info_period;
     if (now - r->facts.info_at > fresh) return false;
     int64_t limit = 10 * g->saved.down_after_ms;
@@ -233,6 +232,7 @@ static bool fit(const struct sn_core *core, const struct sn_group *g, const stru
 
 static bool better(const struct sn_instance *a, const struct sn_instance *b)
 {
+    if (a->facts.role != b->facts.role) return a->facts.role == SN_ROLE_REPLICA;
     if (a->facts.priority != b->facts.priority) return a->facts.priority < b->facts.priority;
     if (a->facts.repl_offset != b->facts.repl_offset)
         return a->facts.repl_offset > b->facts.repl_offset;
