@@ -473,6 +473,18 @@ void packed_append_all(struct packed **p, const struct packed *from)
 
 void packed_prepend_all(struct packed **p, const struct packed *from) { insert_all(p, HEAD, from); }
 
+struct packed *packed_split(struct packed **p, size_t at)
+{
+    size_t n = end_of(*p) - at, items = 0, size = PACKED_EMPTY + n;
+    struct packed *q = mem_alloc(room_for(size));
+    memcpy(at_byte(q, HEAD), at_byte(*p, at), n + 1);
+    set_head(q, size, COUNT_UNKNOWN);
+    for (size_t i = packed_first(q); i; i = packed_next(q, i)) items++;
+    set_head(q, size, items);
+    splice(p, at, n, 0, -(int64_t)items);
+    return q;
+}
+
 size_t packed_delete(struct packed **p, size_t at, size_t n)
 {
     size_t to = at, gone = 0;

@@ -84,6 +84,8 @@ void packed_prepend_int(struct packed **p, int64_t v);
 /* All items of `from` behind those of p, or before them. */
 void packed_append_all(struct packed **p, const struct packed *from);
 void packed_prepend_all(struct packed **p, const struct packed *from);
+/* Gives the items from `at` (not 0) on as a packed of their own; p keeps those before. */
+struct packed *packed_split(struct packed **p, size_t at);
 /* Before the item at `at`; at == 0 appends. They give the new item's position. */
 size_t packed_insert(struct packed **p, size_t at, struct slice s);
 size_t packed_insert_int(struct packed **p, size_t at, int64_t v);
