@@ -4,7 +4,8 @@
  * they are. Outside: a replica that says it is a master, or follows another one, is corrected; at
  * once when it is our former master which has not been a replica since, the new one has confirmed
  * its role and a majority has said since that it knows of no later epoch; otherwise after the
- * reference's time of grace, since it may be a choice that we have not heard of yet. Pure. Tests: scenes, checker S7. */
+ * reference's time of grace, since it may be a choice that we have not heard of yet.
+ * Pure. Tests: scenes, checker S7. */
 #ifndef SENTINEL_RECONF_H
 #define SENTINEL_RECONF_H
 

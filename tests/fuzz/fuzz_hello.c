@@ -1,4 +1,4 @@
-/* fuzz hello: the reader of hello messages, and the core that learns from them, a line a message. */
+/* fuzz hello: the reader of hello messages, and the core that learns from them; a line each. */
 #include <string.h>
 
 #include "core/base/mem.h"

@@ -1,8 +1,9 @@
 /* world: what stands around the one Sentinel of a scene: servers, other Sentinels, a network.
  *
  * Servers answer PING, INFO, ROLE and obey SLAVEOF; the other Sentinels are puppets that answer
- * what the scene tells them to, and each hello with one of their own, adopting what is newer. Everything takes DELAY_MS each way. Virtual time only; no clock,
- * no sockets. Owned by the scene. Tests: the scenes themselves. */
+ * what the scene tells them to, and each hello with one of their own, adopting what is newer.
+ * Everything takes DELAY_MS each way. Virtual time only; no clock, no sockets. Owned by the scene.
+ * Tests: the scenes themselves. */
 #ifndef TESTS_SCENES_WORLD_H
 #define TESTS_SCENES_WORLD_H
 
