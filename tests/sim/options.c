@@ -113,5 +113,6 @@ void options_print(const struct options *o, char *out, size_t cap)
              o->forced_failovers, (unsigned long long)o->crash_between,
              (unsigned long long)o->persist_fails, o->minority_stays_dead, o->durable_data,
              (unsigned long long)o->backlog, (long long)o->snapshot_ms, (long long)o->write_every,
-             o->payload_max, o->wait_all, (long long)o->repl_timeout, o->last_blow, o->late_sentinels);
+             o->payload_max, o->wait_all, (long long)o->repl_timeout, o->last_blow,
+             o->late_sentinels);
 }
