@@ -2,13 +2,17 @@
 
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/types/hash.h"
 #include "core/types/list.h"
+#include "core/types/set.h"
 #include "core/types/string.h"
 
 /* A row a type; a type that is not there yet has none. */
 static const struct type_ops *const types[VALUE_TYPES] = {
     [VALUE_STRING] = &string_ops,
     [VALUE_LIST] = &list_ops,
+    [VALUE_SET] = &set_ops,
+    [VALUE_HASH] = &hash_ops,
 };
 static const char *const names[VALUE_TYPES] = {
     [VALUE_STRING] = "string", [VALUE_LIST] = "list", [VALUE_SET] = "set",

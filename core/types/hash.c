@@ -1,0 +1,428 @@
+#include "core/types/hash.h"
+
+#include "core/base/mem.h"
+#include "core/base/must.h"
+#include "core/base/vec.h"
+#include "core/types/room.h"
+#include "core/types/varlen.h"
+
+enum { PACKED, TABLE };
+
+#define SCAN_STEPS_A_PAIR 10 /* buckets: a sparse table must not make one call long */
+
+/* The big form. */
+struct big {
+    struct table t; /* of cells */
+    struct hash_key key;
+};
+
+static const struct type_limits defaults = TYPE_LIMITS_DEFAULT;
+
+static const struct type_limits *or_defaults(const struct type_limits *l)
+{
+    return l ? l : &defaults;
+}
+static struct big *big_of(const struct entry *e) { return entry_ptr(e); }
+static struct packed *packed_of(const struct entry *e) { return entry_ptr(e); }
+
+/* --- cells: | field length | value length | field | value | -------------------------------- */
+
+struct cell {
+    struct slice field, value;
+};
+
+static struct cell cell_read(const void *p)
+{
+    struct cell c;
+    const char *at = varlen_get(p, &c.field.n);
+    at = varlen_get(at, &c.value.n);
+    c.field.p = at;
+    c.value.p = at + c.field.n;
+    return c;
+}
+
+static size_t cell_size(size_t field_n, size_t value_n)
+{
+    return varlen_size(field_n) + varlen_size(value_n) + field_n + value_n;
+}
+
+/* The field may be the one that stands in this very cell. */
+static void cell_write(char *p, struct slice field, struct slice value)
+{
+    char *at = p + varlen_size(field.n) + varlen_size(value.n);
+    if (field.n) memmove(at, field.p, field.n);
+    if (value.n) memcpy(at + field.n, value.p, value.n);
+    varlen_put(varlen_put(p, field.n), value.n);
+}
+
+static void *cell_new(struct slice field, struct slice value)
+{
+    char *p = mem_alloc(room_for(cell_size(field.n, value.n)));
+    cell_write(p, field, value);
+    return p;
+}
+
+static uint64_t cell_hash(const struct table *t, const void *cell)
+{
+    struct cell c = cell_read(cell);
+    return hash_bytes(c.field.p, c.field.n, t->app);
+}
+
+static bool cell_has_field(const void *cell, const void *field)
+{
+    return slice_eq(cell_read(cell).field, *(const struct slice *)field);
+}
+
+static const struct table_type cells = { cell_hash, cell_has_field };
+
+static uint64_t hash_of(const struct big *b, struct slice field)
+{
+    return hash_bytes(field.p, field.n, &b->key);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static struct big *big_new(const struct hash_key *key, size_t expected)
+{
+    struct big *b = mem_alloc(sizeof(*b));
+    b->key = *key;
+    table_init(&b->t, &cells, &b->key);
+    table_reserve(&b->t, expected);
+    return b;
+}
+
+static void big_free(struct big *b)
+{
+    struct table_iter it;
+    table_iter_start(&it, &b->t);
+    for (void *cell; (cell = table_iter_next(&it));)
+        mem_free(cell);
+    table_iter_end(&it);
+    table_free(&b->t);
+    mem_free(b);
+}
+
+static struct big *big_copy(struct big *from)
+{
+    struct big *b = big_new(&from->key, table_count(&from->t));
+    struct table_iter it;
+    table_iter_start(&it, &from->t);
+    for (void *cell; (cell = table_iter_next(&it));) {
+        struct cell c = cell_read(cell);
+        table_add(&b->t, hash_of(b, c.field), cell_new(c.field, c.value));
+    }
+    table_iter_end(&it);
+    return b;
+}
+
+struct entry *hash_new(struct slice key, int64_t deadline)
+{
+    return entry_new_ptr(key, VALUE_HASH, PACKED, packed_new(), deadline);
+}
+
+const struct packed *hash_packed(const struct entry *e)
+{
+    return e->encoding == PACKED ? packed_of(e) : NULL;
+}
+
+/* Gives the value its big form, with room for `expected` fields. */
+static void become_table(struct value *v, size_t expected, const struct type_limits *l)
+{
+    struct packed *p = packed_of(v->e);
+    char tmp[2][PACKED_TMP];
+    size_t n = packed_count(p) / 2;
+    struct big *b = big_new(&l->hash, n > expected ? n : expected);
+    for (size_t at = packed_first(p); at;) {
+        struct slice field = packed_text(p, at, tmp[0]);
+        at = packed_next(p, at);
+        table_add(&b->t, hash_of(b, field), cell_new(field, packed_text(p, at, tmp[1])));
+        at = packed_next(p, at);
+    }
+    packed_free(p);
+    *entry_word(v->e) = (uintptr_t)b;
+    v->e->encoding = TABLE;
+}
+
+static bool short_enough(const struct packed *p, const struct type_limits *l)
+{
+    char tmp[PACKED_TMP];
+    if ((int64_t)(packed_count(p) / 2) > l->hash_max_listpack_entries) return false;
+    for (size_t at = packed_first(p); at; at = packed_next(p, at))
+        if ((int64_t)packed_text(p, at, tmp).n > l->hash_max_listpack_value) return false;
+    return true;
+}
+
+struct entry *hash_new_packed(struct slice key, struct packed *p, int64_t deadline,
+                              const struct type_limits *limits)
+{
+    struct value v = { .e = entry_new_ptr(key, VALUE_HASH, PACKED, p, deadline) };
+    if (!short_enough(p, or_defaults(limits))) become_table(&v, 0, or_defaults(limits));
+    return v.e;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+size_t hash_count(const struct entry *e)
+{
+    return e->encoding == PACKED ? packed_count(packed_of(e)) / 2 : table_count(&big_of(e)->t);
+}
+
+static size_t find_packed(const struct packed *p, struct slice field)
+{
+    size_t first = packed_first(p);
+    return first ? packed_find(p, first, field, 1) : 0;
+}
+
+bool hash_get(const struct entry *e, struct slice field, char tmp[HASH_TMP], struct slice *value)
+{
+    if (e->encoding == PACKED) {
+        const struct packed *p = packed_of(e);
+        size_t at = find_packed(p, field);
+        if (at) *value = packed_text(p, packed_next(p, at), tmp);
+        return at != 0;
+    }
+    struct big *b = big_of(e);
+    void **slot = table_find(&b->t, hash_of(b, field), &field);
+    if (slot) *value = cell_read(*slot).value;
+    return slot != NULL;
+}
+
+/* Gives the position behind the pair. */
+static size_t pair_at(const struct packed *p, size_t at, struct hash_pair *out)
+{
+    out->field = packed_text(p, at, out->tmp[0]);
+    at = packed_next(p, at);
+    out->value = packed_text(p, at, out->tmp[1]);
+    return packed_next(p, at);
+}
+
+static void pair_of(const void *cell, struct hash_pair *out)
+{
+    struct cell c = cell_read(cell);
+    out->field = c.field;
+    out->value = c.value;
+}
+
+void hash_iter_start(struct hash_iter *it, const struct entry *e)
+{
+    it->packed = hash_packed(e);
+    if (it->packed)
+        it->at = packed_first(it->packed);
+    else
+        table_iter_start(&it->it, &big_of(e)->t);
+}
+
+bool hash_iter_next(struct hash_iter *it, struct hash_pair *out)
+{
+    if (it->packed) {
+        if (!it->at) return false;
+        it->at = pair_at(it->packed, it->at, out);
+        return true;
+    }
+    const void *cell = table_iter_next(&it->it);
+    if (cell) pair_of(cell, out);
+    return cell != NULL;
+}
+
+void hash_iter_end(struct hash_iter *it)
+{
+    if (!it->packed) table_iter_end(&it->it);
+}
+
+void hash_random(const struct entry *e, struct rng *rng, struct hash_pair *out)
+{
+    must(hash_count(e) > 0);
+    if (e->encoding == TABLE) {
+        pair_of(table_random(&big_of(e)->t, rng), out);
+        return;
+    }
+    const struct packed *p = packed_of(e);
+    pair_at(p, packed_seek(p, 2 * (int64_t)rng_below(rng, packed_count(p) / 2)), out);
+}
+
+void hash_random_many(const struct entry *e, struct rng *rng, size_t n,
+                      void (*fn)(void *app, const struct hash_pair *pair), void *app)
+{
+    struct hash_pair pair;
+    if (e->encoding == TABLE) {
+        while (n--) {
+            hash_random(e, rng, &pair);
+            fn(app, &pair);
+        }
+        return;
+    }
+    const struct packed *p = packed_of(e);
+    VEC(size_t) places = { 0 };
+    vec_reserve(&places, packed_count(p) / 2);
+    for (size_t at = packed_first(p); at; at = packed_next(p, packed_next(p, at)))
+        vec_push(&places, at);
+    while (n--) {
+        pair_at(p, places.at[rng_below(rng, places.n)], &pair);
+        fn(app, &pair);
+    }
+    vec_free(&places);
+}
+
+struct scan_to {
+    void (*fn)(void *app, const struct hash_pair *pair);
+    void *app;
+    uint64_t n;
+};
+
+static void scan_cell(void *app, void *cell)
+{
+    struct scan_to *to = app;
+    struct hash_pair pair;
+    pair_of(cell, &pair);
+    to->n++;
+    to->fn(to->app, &pair);
+}
+
+uint64_t hash_scan(const struct entry *e, uint64_t cursor, uint64_t count,
+                   void (*fn)(void *app, const struct hash_pair *pair), void *app)
+{
+    if (e->encoding == PACKED) {
+        struct hash_pair pair;
+        for (size_t at = packed_first(packed_of(e)); at;) {
+            at = pair_at(packed_of(e), at, &pair);
+            fn(app, &pair);
+        }
+        return 0;
+    }
+    struct scan_to to = { fn, app, 0 };
+    uint64_t steps =
+        count > UINT64_MAX / SCAN_STEPS_A_PAIR ? UINT64_MAX : count * SCAN_STEPS_A_PAIR;
+    do
+        cursor = table_scan(&big_of(e)->t, cursor, scan_cell, &to);
+    while (cursor && --steps && to.n < count);
+    return cursor;
+}
+
+/* --- change ------------------------------------------------------------------------------- */
+
+static bool put_packed(struct value *v, struct slice field, struct slice value)
+{
+    struct packed *p = packed_of(v->e);
+    size_t at = find_packed(p, field);
+    if (at) {
+        packed_replace(&p, packed_next(p, at), value);
+    } else {
+        packed_append(&p, field);
+        packed_append(&p, value);
+    }
+    *entry_word(v->e) = (uintptr_t)p;
+    return !at;
+}
+
+static bool put_big(struct big *b, struct slice field, struct slice value)
+{
+    uint64_t hash = hash_of(b, field);
+    void **slot = table_find(&b->t, hash, &field);
+    if (!slot) {
+        table_add(&b->t, hash, cell_new(field, value));
+        return true;
+    }
+    struct cell c = cell_read(*slot);
+    void *old = *slot;
+    if (room_for(cell_size(field.n, value.n)) == room_for(cell_size(field.n, c.value.n))) {
+        cell_write(old, c.field, value);
+    } else {
+        *slot = cell_new(field, value);
+        mem_free(old);
+    }
+    return false;
+}
+
+static bool fits_packed(const struct entry *e, struct slice field, struct slice value,
+                        const struct type_limits *l)
+{
+    return (int64_t)field.n <= l->hash_max_listpack_value &&
+           (int64_t)value.n <= l->hash_max_listpack_value &&
+           packed_takes(packed_of(e), packed_item_size(field) + packed_item_size(value));
+}
+
+bool hash_put(struct value *v, struct slice field, struct slice value,
+              const struct type_limits *limits)
+{
+    const struct type_limits *l = or_defaults(limits);
+    must(value_is(v, VALUE_HASH));
+    if (v->e->encoding == PACKED && !fits_packed(v->e, field, value, l)) become_table(v, 0, l);
+    if (v->e->encoding == TABLE) return put_big(big_of(v->e), field, value);
+    bool is_new = put_packed(v, field, value);
+    if ((int64_t)hash_count(v->e) > l->hash_max_listpack_entries) become_table(v, 0, l);
+    return is_new;
+}
+
+bool hash_remove(struct value *v, struct slice field)
+{
+    must(value_is(v, VALUE_HASH));
+    if (v->e->encoding == TABLE) {
+        struct big *b = big_of(v->e);
+        void *cell = table_remove(&b->t, hash_of(b, field), &field);
+        mem_free(cell);
+        return cell != NULL;
+    }
+    struct packed *p = packed_of(v->e);
+    size_t at = find_packed(p, field);
+    if (!at) return false;
+    packed_delete(&p, at, 2);
+    *entry_word(v->e) = (uintptr_t)p;
+    return true;
+}
+
+void hash_expect(struct value *v, size_t n, const struct type_limits *limits)
+{
+    const struct type_limits *l = or_defaults(limits);
+    if (v->e->encoding == PACKED && (int64_t)n > l->hash_max_listpack_entries)
+        become_table(v, n, l);
+}
+
+/* --- the row ------------------------------------------------------------------------------ */
+
+static const char *encoding_name(const struct entry *e)
+{
+    return e->encoding == PACKED ? "listpack" : "hashtable";
+}
+
+static void free_value(uint8_t encoding, void *ptr)
+{
+    if (encoding == PACKED)
+        packed_free(ptr);
+    else
+        big_free(ptr);
+}
+
+static void *copy_value(uint8_t encoding, const void *ptr)
+{
+    if (encoding == PACKED) return packed_copy(ptr);
+    return big_copy((struct big *)(uintptr_t)ptr);
+}
+
+/* Cells beyond the samples count as the average one. */
+static size_t value_bytes(uint8_t encoding, const void *ptr, size_t samples)
+{
+    if (encoding == PACKED) return packed_mem(ptr);
+    struct big *b = (struct big *)(uintptr_t)ptr;
+    struct table_iter it;
+    size_t n = 0, sum = 0;
+    table_iter_start(&it, &b->t);
+    for (void *cell; (!samples || n < samples) && (cell = table_iter_next(&it)); n++)
+        sum += mem_size(cell);
+    table_iter_end(&it);
+    if (n) sum = (size_t)((double)sum / (double)n * (double)table_count(&b->t));
+    return sum + mem_size(b) + table_mem(&b->t);
+}
+
+static size_t effort(uint8_t encoding, const void *ptr)
+{
+    return encoding == PACKED ? 1 : table_count(&((const struct big *)ptr)->t);
+}
+
+const struct type_ops hash_ops = {
+    .name = "hash",
+    .encoding_name = encoding_name,
+    .free = free_value,
+    .copy = copy_value,
+    .mem = value_bytes,
+    .free_effort = effort,
+};
