@@ -225,7 +225,7 @@ static bool read_head(struct rdb_loader *l)
     int64_t version;
     if (!rdb_get(l->in, RDB_HEADER_SIZE, &p)) return false;
     if (memcmp(p, RDB_MAGIC, 5) != 0)
-        return rdb_in_fail(l->in, ERR_FORMAT, "Wrong signature: this is no RDB file");
+        return rdb_in_fail(l->in, ERR_FORMAT, "Wrong signature trying to load DB from file");
     struct slice digits = slice_of(p + 5, 4);
     while (digits.n > 1 && *digits.p == '0') digits.p++, digits.n--;
     if (!num_to_i64(digits, &version) || version < 1 || version > RDB_VERSION_MAX)

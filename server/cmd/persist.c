@@ -5,6 +5,7 @@
 #include "server/config.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
+#include "server/session.h"
 #include "server/shutdown.h"
 
 static void cmd_save(struct call *c)
@@ -31,10 +32,10 @@ static void cmd_bgsave(struct call *c)
         return;
     }
     if (snapshot_running(s->snapshot)) {
-        if (!schedule) {
-            reply_error(c, "-ERR Background save already in progress");
-            return;
-        }
+        reply_error(c, "-ERR Background save already in progress");
+        return;
+    }
+    if (session_of(c->client)->in_exec) { /* the rest of the transaction is to be in it */
         snapshot_schedule(s->snapshot);
         reply_status(c, "Background saving scheduled");
         return;
