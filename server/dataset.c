@@ -4,6 +4,7 @@
 #include "core/front/front.h"
 #include "core/sys/bg.h"
 #include "core/sys/clock.h"
+#include "server/block.h"
 #include "server/config.h"
 #include "server/journal.h"
 #include "server/notify.h"
@@ -82,6 +83,7 @@ void dataset_exchange(struct server *s, struct keyspace *fresh)
     struct keyspace *old = s->ks;
     fresh->stats = old->stats;
     watches_moved(s->watches, old, fresh);
+    blocking_moved(s->blocking, old, fresh);
     notify_moved(s->notify, old, fresh);
     s->ks = fresh;
     if (snapshot_running(s->snapshot)) ks_hold(fresh, true);

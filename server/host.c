@@ -8,6 +8,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/log.h"
 #include "replication/replication.h"
+#include "server/block.h"
 #include "server/config.h"
 #include "server/dataset.h"
 #include "server/persist/load.h"
@@ -87,7 +88,10 @@ static void on_role_changed(void *arg, bool is_master)
     struct server *s = server_at(arg);
     s->is_master = is_master;
     log_set_role(is_master ? 'M' : 'S');
-    if (is_master) txn_discard(s->master_client);
+    if (is_master)
+        txn_discard(s->master_client);
+    else
+        blocking_role_changed(s->blocking);
 }
 
 static void on_link_changed(void *arg, bool up)

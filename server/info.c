@@ -14,6 +14,7 @@
 #include "core/front/stats.h"
 #include "core/sys/clock.h"
 #include "replication/replication.h"
+#include "server/block.h"
 #include "server/config.h"
 #include "server/cron.h"
 #include "server/persist/load.h"
@@ -110,7 +111,9 @@ static void section_clients(struct server *s, struct buf *out)
     buf_fmt(out,
             "watching_clients:%llu\r\nclients_in_timeout_table:0\r\ntotal_watched_keys:%zu\r\n",
             ull(n.watching), watches_keys(s->watches));
-    buf_fmt(out, "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n");
+    size_t on_no_key, keys = blocking_keys(s->blocking, &on_no_key);
+    buf_fmt(out, "total_blocking_keys:%zu\r\ntotal_blocking_keys_on_nokey:%zu\r\n", keys,
+            on_no_key);
 }
 
 /* ---- persistence ---- */

@@ -196,6 +196,8 @@ void journal_end(struct call *c)
     j->said = 0;
 }
 
+bool journal_idle(const struct journal *j) { return j->depth == 0; }
+
 void journal_open(struct journal *j, int64_t now_ms)
 {
     if (j->depth++ == 0) j->now_ms = now_ms;

@@ -51,6 +51,8 @@ void call_force_replicas(struct call *c);
 /* hooks.begin and hooks.end of the front call these; EXEC and the master's stream nest. */
 void journal_begin(struct call *c);
 void journal_end(struct call *c);
+/* No unit is open. */
+bool journal_idle(const struct journal *j);
 /* EXEC: everything until journal_close is one unit. */
 void journal_open(struct journal *j, int64_t now_ms);
 void journal_close(struct journal *j);

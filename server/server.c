@@ -16,6 +16,7 @@
 #include "core/sys/log.h"
 #include "replication/replication.h"
 #include "server/cmd/families.h"
+#include "server/block.h"
 #include "server/config.h"
 #include "server/config_apply.h"
 #include "server/cron.h"
@@ -58,10 +59,17 @@ static void on_prefetch(struct front *f, const struct slice *keys, const int *db
         ks_prefetch_entry(ks_db(s->ks, dbs[i]), hash[i]);
 }
 
+static void on_end(struct call *c)
+{
+    journal_end(c);
+    blocking_serve(server_of(c)->blocking);
+}
+
 static bool on_unblock(struct client *cl, bool with_error)
 {
     struct server *s = cl->front->app;
-    return replication_unblock(s->repl, cl, with_error);
+    return blocking_unblock(s->blocking, cl, with_error) ||
+           replication_unblock(s->repl, cl, with_error);
 }
 
 static bool on_is_master(struct front *f) { return ((struct server *)f->app)->is_master; }
@@ -83,7 +91,7 @@ static const struct front_hooks front_hooks = {
     .gates = server_gates,
     .close = on_close,
     .begin = journal_begin,
-    .end = journal_end,
+    .end = on_end,
     .prefetch = on_prefetch,
     .unblock = on_unblock,
     .reset = txn_discard,
@@ -168,6 +176,7 @@ static void crash_details(void *arg, int fd)
 static void before_sleep(void *arg)
 {
     struct server *s = arg;
+    blocking_serve(s->blocking); /* what cron and loads made ready */
     replication_flush(s->repl);
 }
 
@@ -183,6 +192,7 @@ static void build(struct server *s)
     s->ks = dataset_keyspace(s);
     s->journal = journal_new(s);
     s->watches = watches_new(s);
+    s->blocking = blocking_new(s);
     s->notify = notify_new(s);
     notify_configured(s->notify);
     s->snapshot = snapshot_new(s);
@@ -211,6 +221,7 @@ static void unbuild(struct server *s)
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
     watches_delete(s->watches);
+    blocking_delete(s->blocking);
     notify_delete(s->notify);
     journal_delete(s->journal);
     dataset_discard(s, s->ks);

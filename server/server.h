@@ -26,6 +26,7 @@ struct cron;
 struct host;       /* our side of replication/host */
 struct notify;
 struct watches;    /* txn: who watches which key */
+struct blocking;   /* block: who waits for which key */
 struct shutdown;
 struct info_samples;
 
@@ -44,6 +45,7 @@ struct server {
     struct snapshot *snapshot;
     struct loader *loader;
     struct watches *watches;
+    struct blocking *blocking;
     struct notify *notify;             /* keyspace events */
     struct host *host;
     struct shutdown *shutdown;

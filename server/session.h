@@ -23,6 +23,7 @@ struct session {
     uint32_t queued_flags; /* of all queued commands, or-ed: what the gates ask for EXEC */
     struct ilist watched;  /* struct watch, by `mine` */
     int watched_n;
+    struct waiter *waiter; /* block: what it waits for; NULL: nothing */
     bool in_exec; /* commands that would block give their empty answer */
 };
 

@@ -8,6 +8,7 @@
 #include "core/front/client.h"
 #include "core/front/front.h"
 #include "core/front/reply.h"
+#include "server/block.h"
 #include "server/journal.h"
 #include "server/server.h"
 #include "server/session.h"
@@ -246,6 +247,7 @@ void session_close(struct client *cl)
     if (!se) return;
     queue_clear(cl);
     txn_unwatch(cl);
+    blocking_forget(cl);
     mem_free(se);
     cl->session = NULL;
 }
