@@ -56,6 +56,7 @@ static void boot(struct sn_core *core, const struct sn_event *ev)
 {
     must(!core->booted);
     core->booted = true;
+    core->epoch_since = core->now;
     if (!core->myid_given) sn_actions_persist(core->out);
     for (size_t i = 0; i < core->groups.n; i++) {
         struct sn_group *g = core->groups.at[i];

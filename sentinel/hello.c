@@ -166,6 +166,7 @@ void sn_hello_take(struct sn_core *core, struct slice text)
     if (h.config_epoch > g->saved.config_epoch) adopt_config(g, p, &h);
     p->hello_at = core->now;
     p->hello_epoch = h.current_epoch;
+    p->hello_config = h.config_epoch;
     sn_touch(g);
 }
 

@@ -137,6 +137,7 @@ struct sn_instance {
     /* peers */
     int64_t hello_at;      /* last hello received */
     uint64_t hello_epoch;  /* the current epoch that it named; UINT64_MAX: none heard */
+    uint64_t hello_config; /* the configuration epoch that it named for this group */
     bool master_down;      /* it says so of the present address */
     int64_t down_reply_at; /* last reply to IS-MASTER-DOWN-BY-ADDR; SN_NEVER */
     int64_t asked_at;      /* last request; SN_NEVER */
@@ -225,6 +226,7 @@ struct sn_core {
     uint32_t next_id;
     int64_t now;
     int64_t promised; /* sn_deadline() of the step before */
+    int64_t epoch_since; /* current_epoch has not changed since */
     uint64_t step;
     bool booted, myid_given;
     bool tilt;

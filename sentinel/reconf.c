@@ -155,15 +155,20 @@ static void correct(struct sn_instance *r, enum sn_evt evt)
 
 /* A newer leader would have had votes of a majority, so one of any majority would name its epoch.
  * Without this proof, and a fresh one, we may be the ones who are behind, just started for
- * instance, and the former master the present one. */
+ * instance, and the former master the present one. A later epoch may also be another group's: when
+ * it is old enough for its result to be known, what they name for this group counts. */
 static bool config_is_newest(const struct sn_group *g)
 {
-    int64_t fresh = g->core->now - 3 * g->core->params.publish_period;
+    const struct sn_core *core = g->core;
+    int64_t fresh = core->now - 3 * core->params.publish_period;
     uint64_t epoch = g->saved.config_epoch;
-    unsigned n = g->core->saved.current_epoch == epoch;
+    bool calm = core->epoch_since <= fresh;
+    unsigned n = core->saved.current_epoch == epoch || calm;
     for (size_t i = 0; i < g->peers.n; i++) {
         const struct sn_instance *p = g->peers.at[i];
-        n += p->hello_at >= fresh && p->hello_epoch == epoch;
+        n += p->hello_at >= fresh &&
+             (p->hello_epoch == epoch ||
+              (calm && p->hello_epoch == core->saved.current_epoch && p->hello_config == epoch));
     }
     return n >= sn_majority(g);
 }

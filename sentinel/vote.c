@@ -11,6 +11,7 @@ void sn_epoch_seen(struct sn_group *g, uint64_t epoch)
     struct sn_core *core = g->core;
     if (epoch <= core->saved.current_epoch) return;
     core->saved.current_epoch = epoch;
+    core->epoch_since = core->now;
     sn_actions_persist(core->out);
     sn_emit(core, SN_EVT_NEW_EPOCH, g->master, "%llu", (unsigned long long)epoch);
 }
