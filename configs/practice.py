@@ -31,6 +31,8 @@ port {port}
 dir {dir}
 logfile {dir}/log
 save ""
+# Begin a snapshot for a new replica at once, without waiting for others to share it.
+repl-diskless-sync-delay 0
 """
 REPLICA_CONF = """\
 # A data server that follows the master.
@@ -38,6 +40,7 @@ port {port}
 dir {dir}
 logfile {dir}/log
 save ""
+repl-diskless-sync-delay 0
 replicaof 127.0.0.1 {master}
 """
 SENTINEL_CONF = """\
@@ -227,7 +230,7 @@ def watch_events(port, started, events):
             pass
 
     threading.Thread(target=loop, daemon=True).start()
-    return c
+    return c.sock
 
 
 def failover(s):
@@ -254,7 +257,7 @@ def failover(s):
     for at, name, text in events:
         if at >= killed and not name.startswith("__"):
             print(f"    {(at - killed) * 1000:7.0f}  {name} {text}")
-    watcher.close()
+    watcher.shutdown(socket.SHUT_RDWR)  # ends the thread; closing a file that is being read would wait
     s.master = new
     print(f"\n    first accepted write after {ms:.0f} ms, at port {new}")
     return old
