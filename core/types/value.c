@@ -6,10 +6,12 @@
 #include "core/types/list.h"
 #include "core/types/set.h"
 #include "core/types/string.h"
+#include "core/types/zset.h"
 
 /* A row a type; a type that is not there yet has none. */
 static const struct type_ops *const types[VALUE_TYPES] = {
     [VALUE_STRING] = &string_ops,
+    [VALUE_ZSET] = &zset_ops,
     [VALUE_LIST] = &list_ops,
     [VALUE_SET] = &set_ops,
     [VALUE_HASH] = &hash_ops,
