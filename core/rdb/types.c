@@ -1,6 +1,7 @@
 #include "core/rdb/types.h"
 
 #include "core/base/must.h"
+#include "core/rdb/values.h"
 #include "core/types/string.h"
 
 static enum rdb_build ended(const struct rdb_in *in)
@@ -26,24 +27,24 @@ static void save_string(struct rdb_out *o, const struct entry *e)
 const struct rdb_type_row rdb_types[RDB_TYPE_COUNT] = {
     [RDB_STRING] = { "string", VALUE_STRING, load_string, NULL },
     [RDB_LIST] = { "list", VALUE_LIST, NULL, NULL },
-    [RDB_SET] = { "set", VALUE_SET, NULL, NULL },
+    [RDB_SET] = { "set", VALUE_SET, rdb_load_set, rdb_abandon_entry },
     [RDB_ZSET] = { "zset", VALUE_ZSET, NULL, NULL },
-    [RDB_HASH] = { "hash", VALUE_HASH, NULL, NULL },
+    [RDB_HASH] = { "hash", VALUE_HASH, rdb_load_hash, rdb_abandon_entry },
     [RDB_ZSET_2] = { "zset-2", VALUE_ZSET, NULL, NULL },
     [RDB_MODULE] = { "module", VALUE_TYPES, NULL, NULL },
     [RDB_MODULE_2] = { "module-2", VALUE_TYPES, NULL, NULL },
     [RDB_HASH_ZIPMAP] = { "hash-zipmap", VALUE_HASH, NULL, NULL },
     [RDB_LIST_ZIPLIST] = { "list-ziplist", VALUE_LIST, NULL, NULL },
-    [RDB_SET_INTSET] = { "set-intset", VALUE_SET, NULL, NULL },
+    [RDB_SET_INTSET] = { "set-intset", VALUE_SET, rdb_load_set_intset, NULL },
     [RDB_ZSET_ZIPLIST] = { "zset-ziplist", VALUE_ZSET, NULL, NULL },
     [RDB_HASH_ZIPLIST] = { "hash-ziplist", VALUE_HASH, NULL, NULL },
     [RDB_LIST_QUICKLIST] = { "list-quicklist", VALUE_LIST, NULL, NULL },
     [RDB_STREAM_LISTPACKS] = { "stream-listpacks", VALUE_STREAM, NULL, NULL },
-    [RDB_HASH_LISTPACK] = { "hash-listpack", VALUE_HASH, NULL, NULL },
+    [RDB_HASH_LISTPACK] = { "hash-listpack", VALUE_HASH, rdb_load_hash_listpack, NULL },
     [RDB_ZSET_LISTPACK] = { "zset-listpack", VALUE_ZSET, NULL, NULL },
     [RDB_LIST_QUICKLIST_2] = { "list-quicklist-2", VALUE_LIST, NULL, NULL },
     [RDB_STREAM_LISTPACKS_2] = { "stream-listpacks-2", VALUE_STREAM, NULL, NULL },
-    [RDB_SET_LISTPACK] = { "set-listpack", VALUE_SET, NULL, NULL },
+    [RDB_SET_LISTPACK] = { "set-listpack", VALUE_SET, rdb_load_set_listpack, NULL },
     [RDB_STREAM_LISTPACKS_3] = { "stream-listpacks-3", VALUE_STREAM, NULL, NULL },
 };
 
@@ -54,6 +55,8 @@ static const struct {
     void (*save)(struct rdb_out *o, const struct entry *e);
 } savers[VALUE_TYPES] = {
     [VALUE_STRING] = { NULL, RDB_STRING, save_string },
+    [VALUE_SET] = { rdb_code_of_set, RDB_SET, rdb_save_set },
+    [VALUE_HASH] = { rdb_code_of_hash, RDB_HASH, rdb_save_hash },
 };
 
 enum rdb_type rdb_type_of(const struct entry *e)

@@ -115,6 +115,25 @@ static struct big *big_copy(struct big *from)
     return b;
 }
 
+static bool put_big(struct big *b, struct slice field, struct slice value)
+{
+    uint64_t hash = hash_of(b, field);
+    void **slot = table_find(&b->t, hash, &field);
+    if (!slot) {
+        table_add(&b->t, hash, cell_new(field, value));
+        return true;
+    }
+    struct cell c = cell_read(*slot);
+    void *old = *slot;
+    if (room_for(cell_size(field.n, value.n)) == room_for(cell_size(field.n, c.value.n))) {
+        cell_write(old, c.field, value);
+    } else {
+        *slot = cell_new(field, value);
+        mem_free(old);
+    }
+    return false;
+}
+
 struct entry *hash_new(struct slice key, int64_t deadline)
 {
     return entry_new_ptr(key, VALUE_HASH, PACKED, packed_new(), deadline);
@@ -135,7 +154,7 @@ static void become_table(struct value *v, size_t expected, const struct type_lim
     for (size_t at = packed_first(p); at;) {
         struct slice field = packed_text(p, at, tmp[0]);
         at = packed_next(p, at);
-        table_add(&b->t, hash_of(b, field), cell_new(field, packed_text(p, at, tmp[1])));
+        put_big(b, field, packed_text(p, at, tmp[1])); /* a damaged file may repeat fields */
         at = packed_next(p, at);
     }
     packed_free(p);
@@ -312,25 +331,6 @@ static bool put_packed(struct value *v, struct slice field, struct slice value)
     }
     *entry_word(v->e) = (uintptr_t)p;
     return !at;
-}
-
-static bool put_big(struct big *b, struct slice field, struct slice value)
-{
-    uint64_t hash = hash_of(b, field);
-    void **slot = table_find(&b->t, hash, &field);
-    if (!slot) {
-        table_add(&b->t, hash, cell_new(field, value));
-        return true;
-    }
-    struct cell c = cell_read(*slot);
-    void *old = *slot;
-    if (room_for(cell_size(field.n, value.n)) == room_for(cell_size(field.n, c.value.n))) {
-        cell_write(old, c.field, value);
-    } else {
-        *slot = cell_new(field, value);
-        mem_free(old);
-    }
-    return false;
 }
 
 static bool fits_packed(const struct entry *e, struct slice field, struct slice value,

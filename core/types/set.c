@@ -180,7 +180,7 @@ static void become_table(struct value *v, size_t expected, const struct type_lim
     char tmp[SET_TMP];
     set_iter_start(&it, v->e);
     while (set_iter_next(&it, tmp, &m))
-        big_add_new(b, m);
+        big_add(b, m); /* a damaged file may repeat members */
     set_iter_end(&it);
     free_form(v->e->encoding, entry_ptr(v->e));
     set_ptr(v, TABLE, b);

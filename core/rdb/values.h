@@ -1,0 +1,34 @@
+/* values: how collections stand in the RDB: the load and save functions that the table in types.c
+ * names. Contract of both: core/rdb/types.h. A part that is being built is an entry, to which
+ * elements are added; nothing is allocated for a number that the input only claims. Pure.
+ * Tests: unit/rdb, compat/rdb_tool, compat/test_hashes, compat/test_sets. */
+#ifndef CORE_RDB_VALUES_H
+#define CORE_RDB_VALUES_H
+
+#include "core/rdb/types.h"
+
+#define RDB_ELEMENTS_A_STEP 1000  /* then the loader looks after its time */
+#define RDB_EXPECT_MAX 65536      /* elements that a claimed number makes room for */
+
+/* The answer of a reader that got nothing. */
+static inline enum rdb_build rdb_build_ended(const struct rdb_in *in)
+{
+    return in->status == RDB_IN_FAILED ? RDB_BROKEN : RDB_PART;
+}
+/* An element is done with: false when it is time to give RDB_PART. */
+bool rdb_build_next(struct rdb_in *in, struct rdb_building *b);
+/* Frees an entry in b->part. */
+void rdb_abandon_entry(struct rdb_building *b);
+
+enum rdb_build rdb_load_hash(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_hash_listpack(struct rdb_in *in, struct rdb_building *b);
+enum rdb_type rdb_code_of_hash(const struct entry *e);
+void rdb_save_hash(struct rdb_out *o, const struct entry *e);
+
+enum rdb_build rdb_load_set(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_set_intset(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_set_listpack(struct rdb_in *in, struct rdb_building *b);
+enum rdb_type rdb_code_of_set(const struct entry *e);
+void rdb_save_set(struct rdb_out *o, const struct entry *e);
+
+#endif
