@@ -64,7 +64,7 @@ static void monitor(struct sn_core *core, const struct sn_event *ev)
     struct sn_addr addr;
     if (!num_to_i64(ev->argv[3], &quorum) || !num_to_i64(ev->argv[2], &port)) {
         error(core, ev, "ERR Invalid %s",
-              num_to_i64(ev->argv[3], &quorum) ? "port number" : "quorum");
+              num_to_i64(ev->argv[3], &quorum) ? "port" : "quorum");
         return;
     }
     enum err e = sn_addr_set(&addr, ev->argv[1], port, core->saved.resolve_hostnames);

@@ -157,8 +157,6 @@ void sn_cmd_config(struct call *c)
         config_set(c);
     else if (arg_is(c, 2, "GET") && c->argc >= 4)
         sn_cmd_config_get(c);
-    else if (arg_is(c, 2, "SET") || arg_is(c, 2, "GET"))
-        reply_error(c, "-ERR wrong number of arguments for 'sentinel|config' command");
     else
         reply_error(c, "-ERR Only SENTINEL CONFIG GET <param> [<param> <param> ...]/ SET <param> "
                        "<value> [<param> <value> ...] are supported.");

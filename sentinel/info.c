@@ -26,8 +26,8 @@ static void put_server(struct sentinel *s, struct buf *b)
             sizeof(void *) * 8);
     buf_fmt(b, "monotonic_clock:POSIX "
                "clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n");
-    buf_fmt(b, "gcc_version:" __VERSION__ "\r\nprocess_id:%d\r\nprocess_supervised:no\r\n",
-            (int)getpid());
+    buf_fmt(b, "gcc_version:" __VERSION__ "\r\nprocess_id:%d\r\nprocess_supervised:%s\r\n",
+            (int)getpid(), s->start->supervised ? "systemd" : "no");
     buf_fmt(b, "run_id:%s\r\ntcp_port:%d\r\nserver_time_usec:%lld\r\n", s->core->saved.myid,
             s->config.front.port, (long long)clock_wall_us());
     buf_fmt(b, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\nhz:%d\r\nconfigured_hz:%d\r\n",
@@ -62,7 +62,19 @@ static void put_cpu(struct sentinel *s, struct buf *b)
     put_rusage(b, "_main_thread", RUSAGE_THREAD);
 }
 
-static void put_stats(struct sentinel *s, struct buf *b)
+/* Fields of a data server that monitoring reads here too: they stay 0. */
+static void put_zeros(struct buf *b, const char *names)
+{
+    struct slice left = slice_z(names);
+    while (left.n) {
+        ptrdiff_t at = slice_find(left, ' ', 0);
+        size_t n = at < 0 ? left.n : (size_t)at;
+        buf_fmt(b, "%.*s:0\r\n", (int)n, left.p);
+        left = slice_of(left.p + n + (n < left.n), left.n - n - (n < left.n));
+    }
+}
+
+static void put_traffic(struct sentinel *s, struct buf *b)
 {
     const struct front_stats *st = &s->front->stats;
     const struct conn_totals *net = conn_totals_of(s->loop);
@@ -71,20 +83,35 @@ static void put_stats(struct sentinel *s, struct buf *b)
     buf_fmt(b, "instantaneous_ops_per_sec:%llu\r\n", (unsigned long long)st->ops_per_sec);
     buf_fmt(b, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n",
             (unsigned long long)net->in_bytes, (unsigned long long)net->out_bytes);
-    buf_fmt(b, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n");
+    put_zeros(b, "total_net_repl_input_bytes total_net_repl_output_bytes");
     buf_fmt(b, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
             (double)st->in_kbps_x100 / 100, (double)st->out_kbps_x100 / 100);
-    buf_fmt(
-        b,
-        "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
-        (unsigned long long)st->rejected_connections);
-    buf_fmt(b, "expired_keys:0\r\nevicted_keys:0\r\nkeyspace_hits:0\r\nkeyspace_misses:0\r\n");
-    buf_fmt(b, "pubsub_channels:%zu\r\npubsub_patterns:%zu\r\npubsubshard_channels:0\r\n",
+    put_zeros(b, "instantaneous_input_repl_kbps instantaneous_output_repl_kbps");
+    buf_fmt(b, "rejected_connections:%llu\r\n", (unsigned long long)st->rejected_connections);
+}
+
+static void put_stats(struct sentinel *s, struct buf *b)
+{
+    const struct front_stats *st = &s->front->stats;
+    const struct conn_totals *net = conn_totals_of(s->loop);
+    put_traffic(s, b);
+    put_zeros(b, "sync_full sync_partial_ok sync_partial_err expired_keys expired_stale_perc "
+                 "expired_time_cap_reached_count expire_cycle_cpu_milliseconds evicted_keys "
+                 "evicted_clients total_eviction_exceeded_time current_eviction_exceeded_time "
+                 "keyspace_hits keyspace_misses");
+    buf_fmt(b, "pubsub_channels:%zu\r\npubsub_patterns:%zu\r\n",
             pubsub_count(s->front, PUBSUB_CHANNEL), pubsub_count(s->front, PUBSUB_PATTERN));
-    buf_fmt(b,
-            "latest_fork_usec:0\r\ntotal_forks:0\r\nunexpected_error_replies:0\r\ntotal_error_"
-            "replies:%llu\r\n",
-            (unsigned long long)st->error_replies);
+    put_zeros(b, "pubsubshard_channels latest_fork_usec total_forks migrate_cached_sockets "
+                 "slave_expires_tracked_keys active_defrag_hits active_defrag_misses "
+                 "active_defrag_key_hits active_defrag_key_misses total_active_defrag_time "
+                 "current_active_defrag_time tracking_total_keys tracking_total_items "
+                 "tracking_total_prefixes unexpected_error_replies");
+    buf_fmt(b, "total_error_replies:%llu\r\n", (unsigned long long)st->error_replies);
+    put_zeros(b, "dump_payload_sanitizations");
+    buf_fmt(b, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\n",
+            (unsigned long long)net->reads, (unsigned long long)net->writes);
+    put_zeros(b, "io_threaded_reads_processed io_threaded_writes_processed reply_buffer_shrinks "
+                 "reply_buffer_expands");
     buf_fmt(b, "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:%llu\r\n",
             (unsigned long long)st->acl_denied_auth, (unsigned long long)st->acl_denied_cmd);
 }
@@ -117,8 +144,8 @@ static const struct {
 } sections[] = {
     { "server", "Server", put_server },
     { "clients", "Clients", put_clients },
-    { "cpu", "CPU", put_cpu },
     { "stats", "Stats", put_stats },
+    { "cpu", "CPU", put_cpu },
     { "sentinel", "Sentinel", put_sentinel },
 };
 
