@@ -321,7 +321,8 @@ static void payload(struct slice val, struct slice redis)
     entry_free(back);
     for (size_t i = 0; i < out.len; i++) {
         out.data[i] ^= 1;
-        ck_assert_int_eq(rdb_restore(buf_slice(&out), SLICE("x"), -1, NULL, &back, &m), ERR_CHECKSUM);
+        ck_assert_int_eq(rdb_restore(buf_slice(&out), SLICE("x"), -1, NULL, &back, &m),
+                         ERR_CHECKSUM);
         out.data[i] ^= 1;
     }
     ck_assert_int_eq(rdb_check_payload(slice_of(out.data, 9)), ERR_CHECKSUM);
