@@ -239,31 +239,31 @@ static void cmd_help(struct call *c)
 {
     static const char *const lines[] = {
         "CAT [<category>]",
-        "    List all commands that belong to <category>, or all command categories",
-        "    when no category is specified.",
+        "    Name the commands of <category>;",
+        "    without it, the categories.",
         "DELUSER <username> [<username> ...]",
-        "    Delete a list of users.",
+        "    Remove these users.",
         "DRYRUN <username> <command> [<arg> ...]",
-        "    Returns whether the user can execute the given command without executing the command.",
+        "    Tell whether the user could run this command. It is not run.",
         "GETUSER <username>",
-        "    Get the user's details.",
+        "    Show what the user may do.",
         "GENPASS [<bits>]",
-        "    Generate a secure 256-bit user password. The optional `bits` argument can",
-        "    be used to specify a different size.",
+        "    Draw a random password of 256 bits, or of as many as <bits> says,",
+        "    and write it in hex.",
         "LIST",
-        "    Show users details in config file format.",
+        "    Show each user as its line in the ACL file.",
         "LOAD",
-        "    Reload users from the ACL file.",
+        "    Read the ACL file again.",
         "LOG [<count> | RESET]",
-        "    Show the ACL log entries.",
+        "    Show what was lately refused, or forget it.",
         "SAVE",
-        "    Save the current config to the ACL file.",
+        "    Write the users to the ACL file.",
         "SETUSER <username> <attribute> [<attribute> ...]",
-        "    Create or modify a user with the specified attributes.",
+        "    Make a user, or apply these rules to it.",
         "USERS",
-        "    List all the registered usernames.",
+        "    Name the users.",
         "WHOAMI",
-        "    Return the current connection username.",
+        "    Tell as which user this connection acts.",
         NULL,
     };
     reply_help(c, lines);
@@ -273,17 +273,16 @@ static void cmd_help(struct call *c)
 
 #define ASK (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_SENTINEL)
 #define RULE (ASK | CMD_ADMIN)
-#define USERS "O(N). Where N is the number of configured users."
+#define USERS "O(N), N = users"
 
 static const char *const getuser_history[] = {
-    "6.2.0", "Added Pub/Sub channel patterns.", "7.0.0",
-    "Added selectors and changed the format of key and channel patterns from a list to their rule "
-    "representation.",
+    "6.2.0", "Shows patterns of channels.", "7.0.0",
+    "Patterns are shown as rules; selectors are shown.",
     NULL
 };
 static const char *const setuser_history[] = {
-    "6.2.0", "Added Pub/Sub channel patterns.",
-    "7.0.0", "Added selectors and key based permissions.",
+    "6.2.0", "Shows patterns of channels.",
+    "7.0.0", "New: selectors, and separate rights to read and write keys.",
     NULL
 };
 static const char *const log_history[] = {
@@ -292,59 +291,57 @@ static const char *const log_history[] = {
 
 static const struct command subs_acl[] = {
     { "CAT", cmd_cat, .arity = -2, .flags = ASK, .since = "6.0.0", .group = "server",
-      .complexity = "O(1) since the categories and commands are a fixed set.",
-      .summary = "List the ACL categories or the commands inside a category",
+      .complexity = "O(1), the table is constant",
+      .summary = "Names the categories, or the commands in one.",
       .syntax = "[categoryname:string]" },
     { "DELUSER", cmd_deluser, .arity = -3, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = "O(1) amortized time considering the typical user.",
-      .summary = "Remove the specified ACL users and the associated rules",
+      .complexity = "O(1) for a usual user",
+      .summary = "Removes users and ends their connections.",
       .syntax = "username:string..." },
     { "DRYRUN", cmd_dryrun, .arity = -4, .flags = RULE, .since = "7.0.0", .group = "server",
       .complexity = "O(1).",
-      .summary = "Returns whether the user can execute the given command without executing the "
-                 "command.",
+      .summary = "Tells whether a user could run a command; it is not run.",
       .syntax = "username:string command:string [arg:string...]" },
     { "GENPASS", cmd_genpass, .arity = -2, .flags = ASK, .since = "6.0.0", .group = "server",
       .complexity = "O(1)",
-      .summary = "Generate a pseudorandom secure password to use for ACL users",
+      .summary = "Draws a random password.",
       .syntax = "[bits:integer]" },
     { "GETUSER", cmd_getuser, .arity = 3, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = "O(N). Where N is the number of password, command and pattern rules that the "
-                    "user has.",
-      .history = getuser_history, .summary = "Get the rules for a specific ACL user",
+      .complexity = "O(N), N = rules and passwords of the user",
+      .history = getuser_history, .summary = "Shows what a user may do.",
       .syntax = "username:string" },
     { "HELP", cmd_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE | CMD_SENTINEL,
       .since = "6.0.0", .group = "server", .complexity = "O(1)",
-      .summary = "Show helpful text about the different subcommands", .syntax = "" },
+      .summary = "Lists the sub-commands.", .syntax = "" },
     { "LIST", cmd_list, .arity = 2, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = USERS, .summary = "List the current ACL rules in ACL config file format",
+      .complexity = USERS, .summary = "Shows every user as a line of the ACL file.",
       .syntax = "" },
     { "LOAD", cmd_load, .arity = 2, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = USERS, .summary = "Reload the ACLs from the configured ACL file",
+      .complexity = USERS, .summary = "Reads the ACL file again.",
       .syntax = "" },
     { "LOG", acl_cmd_log, .arity = -2, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = "O(N) with N being the number of entries shown.", .history = log_history,
-      .summary = "List latest events denied because of ACLs in place",
+      .complexity = "O(N), N = entries shown", .history = log_history,
+      .summary = "Shows what users were lately refused.",
       .syntax = "operation=[count:integer|RESET]" },
     { "SAVE", cmd_save, .arity = 2, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = USERS, .summary = "Save the current ACL rules in the configured ACL file",
+      .complexity = USERS, .summary = "Writes the users to the ACL file.",
       .syntax = "" },
     { "SETUSER", cmd_setuser, .arity = -3, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = "O(N). Where N is the number of rules provided.", .history = setuser_history,
-      .summary = "Modify or create the rules for a specific ACL user",
+      .complexity = "O(N), N = rules given", .history = setuser_history,
+      .summary = "Makes a user, or changes what it may do.",
       .syntax = "username:string [rule:string...]" },
     { "USERS", cmd_users, .arity = 2, .flags = RULE, .since = "6.0.0", .group = "server",
-      .complexity = USERS, .summary = "List the username of all the configured ACL rules",
+      .complexity = USERS, .summary = "Names the users.",
       .syntax = "" },
     { "WHOAMI", cmd_whoami, .arity = 2, .flags = ASK, .since = "6.0.0", .group = "server",
       .complexity = "O(1)",
-      .summary = "Return the name of the user associated to the current connection", .syntax = "" },
+      .summary = "Tells as which user this connection acts.", .syntax = "" },
     COMMANDS_END,
 };
 
 const struct command cmds_acl[] = {
     { "ACL", NULL, .arity = -2, .flags = CMD_SENTINEL, .subs = subs_acl, .since = "6.0.0",
-      .group = "server", .complexity = "Depends on subcommand.",
-      .summary = "A container for Access List Control commands ", .syntax = "" },
+      .group = "server", .complexity = "See the sub-commands.",
+      .summary = "Users and their rights.", .syntax = "" },
     COMMANDS_END,
 };

@@ -30,9 +30,8 @@ static const char *check_clock(void)
         return NULL;
     }
     if (!strcmp(source, "hpet") || !strcmp(source, "acpi_pm")) {
-        return "Slow system clocksource detected. This can result in degraded performance. "
-               "Consider changing the system's clocksource, for instance to tsc: echo tsc > "
-               "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+        return "The kernel reads a slow clock. A processor with a steady counter does better with: "
+               "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource";
     }
     return NULL;
 }
@@ -42,10 +41,9 @@ static const char *check_overcommit(void)
     char value[16];
     if (!read_small("/proc/sys/vm/overcommit_memory", value, sizeof(value)) || !strcmp(value, "1"))
         return NULL;
-    return "Memory overcommit must be enabled! Without it, a background save or replication may "
-           "fail under low memory condition. To fix this issue add 'vm.overcommit_memory = 1' to "
-           "/etc/sysctl.conf and then reboot or run the command 'sysctl vm.overcommit_memory=1' "
-           "for this to take effect.";
+    return "Snapshots are written by a forked child, and the kernel may refuse to fork a large "
+           "process. Allow it now with 'sysctl vm.overcommit_memory=1', and for good with the line "
+           "'vm.overcommit_memory = 1' in /etc/sysctl.conf.";
 }
 
 static const char *check_thp(void)
@@ -55,10 +53,9 @@ static const char *check_thp(void)
         !strstr(value, "[always]")) {
         return NULL;
     }
-    return "You have Transparent Huge Pages (THP) support enabled in your kernel. This will create "
-           "latency and memory usage issues. To fix this issue run the command 'echo madvise > "
-           "/sys/kernel/mm/transparent_hugepage/enabled' as root, and add it to your /etc/rc.local "
-           "in order to retain the setting after a reboot.";
+    return "The kernel hands out huge pages unasked: while a snapshot is written each change "
+           "copies 2 MiB. As root: 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled', "
+           "now and at each boot.";
 }
 
 static const char *check_somaxconn(void)
@@ -66,8 +63,8 @@ static const char *check_somaxconn(void)
     char value[16];
     if (!read_small("/proc/sys/net/core/somaxconn", value, sizeof(value)) || atoi(value) >= 511)
         return NULL;
-    return "The TCP backlog setting of 511 cannot be enforced because "
-           "/proc/sys/net/core/somaxconn is set to a lower value.";
+    return "/proc/sys/net/core/somaxconn is below the usual tcp-backlog of 511: fewer "
+           "connections can wait to be accepted.";
 }
 
 static const struct {
@@ -133,6 +130,6 @@ int check_memory_run(long megabytes)
         fflush(stdout);
     }
     mem_free(word);
-    puts(errors ? "MEMORY IS NOT RELIABLE" : "Your memory passed this test.");
+    puts(errors ? "This memory is not reliable." : "No error was found.");
     return errors ? 1 : 0;
 }

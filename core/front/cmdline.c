@@ -21,17 +21,12 @@ static const char usage[] =
     "       ./redis-server --check-config /path/to/redis.conf (exit 0: no error)\n"
     "       ./redis-server --print-directives json|markdown\n"
     "\n"
-    "Examples:\n"
-    "       ./redis-server (run the server with default conf)\n"
-    "       echo 'maxmemory 128mb' | ./redis-server -\n"
-    "       ./redis-server /etc/redis/6379.conf\n"
-    "       ./redis-server --port 7777\n"
-    "       ./redis-server --port 7777 --replicaof 127.0.0.1 8888\n"
-    "       ./redis-server /etc/myredis.conf --loglevel verbose -\n"
-    "       ./redis-server /etc/myredis.conf --loglevel verbose\n"
+    "Options are directives of the file with -- in front; they win over the file.\n"
     "\n"
-    "Sentinel mode:\n"
-    "       ./redis-server /etc/sentinel.conf --sentinel\n";
+    "       ./redis-server --port 6380 --replicaof 10.0.0.1 6379   a replica, without a file\n"
+    "       ./redis-server /etc/tanist.conf --loglevel debug       a file, one setting changed\n"
+    "       ./redis-sentinel /path/to/sentinel.conf                a Sentinel; or, the same:\n"
+    "       ./redis-server /path/to/sentinel.conf --sentinel\n";
 
 /* ---- what ends at once ---- */
 

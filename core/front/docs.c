@@ -462,23 +462,19 @@ static void cmd_help(struct call *c)
 {
     static const char *const lines[] = {
         "(no subcommand)",
-        "    Return details about all Redis commands.",
+        "    Describe every command.",
         "COUNT",
-        "    Return the total number of commands in this Redis server.",
+        "    Count the commands.",
         "LIST",
-        "    Return a list of all commands in this Redis server.",
+        "    Name the commands, all or filtered.",
         "INFO [<command-name> ...]",
-        "    Return details about multiple Redis commands.",
-        "    If no command names are given, documentation details for all",
-        "    commands are returned.",
+        "    Describe these commands by arity, flags and keys; none named: all.",
         "DOCS [<command-name> ...]",
-        "    Return documentation details about multiple Redis commands.",
-        "    If no command names are given, documentation details for all",
-        "    commands are returned.",
+        "    Document these commands; none named: all.",
         "GETKEYS <full-command>",
-        "    Return the keys from a full Redis command.",
+        "    Find the keys in this command line.",
         "GETKEYSANDFLAGS <full-command>",
-        "    Return the keys and the access flags from a full Redis command.",
+        "    Find the keys in this command line and say how each is used.",
         NULL,
     };
     reply_help(c, lines);
@@ -490,35 +486,35 @@ static void cmd_help(struct call *c)
 
 static const char *const order_hints[] = { "nondeterministic_output_order", NULL };
 static const char *const info_history[] = {
-    "7.0.0", "Allowed to be called with no argument to get info on all commands.", NULL
+    "7.0.0", "Without a name: all commands.", NULL
 };
 
 static const struct command subs_command[] = {
     { "COUNT", cmd_count, .arity = 2, .flags = ASK, .acl = ACL_CONNECTION, .since = "2.8.13",
-      .group = "server", .complexity = "O(1)", .summary = "Get total number of Redis commands",
+      .group = "server", .complexity = "O(1)", .summary = "Counts the commands.",
       .syntax = "" },
     { "DOCS", cmd_docs, .arity = -2, .flags = ASK, .acl = ACL_CONNECTION, .since = "7.0.0",
-      .group = "server", .complexity = "O(N) where N is the number of commands to look up",
-      .hints = order_hints, .summary = "Get array of specific Redis command documentation",
+      .group = "server", .complexity = "O(N), N = commands asked for",
+      .hints = order_hints, .summary = "Documents the named commands, none named: all.",
       .syntax = "[command-name:string...]" },
     { "GETKEYS", cmd_getkeys, .arity = -4, .flags = ASK, .acl = ACL_CONNECTION, .since = "2.8.13",
-      .group = "server", .complexity = "O(N) where N is the number of arguments to the command",
-      .summary = "Extract keys given a full Redis command", .syntax = "" },
+      .group = "server", .complexity = "O(N), N = arguments",
+      .summary = "Finds the keys in a command line.", .syntax = "" },
     { "GETKEYSANDFLAGS", cmd_getkeysandflags, .arity = -4, .flags = ASK, .acl = ACL_CONNECTION,
       .since = "7.0.0", .group = "server",
-      .complexity = "O(N) where N is the number of arguments to the command",
-      .summary = "Extract keys and access flags given a full Redis command", .syntax = "" },
+      .complexity = "O(N), N = arguments",
+      .summary = "Finds the keys in a command line and says how each is used.", .syntax = "" },
     { "HELP", cmd_help, .arity = 2, .flags = ASK, .acl = ACL_CONNECTION, .since = "5.0.0",
       .group = "server", .complexity = "O(1)",
-      .summary = "Show helpful text about the different subcommands", .syntax = "" },
+      .summary = "Lists the sub-commands.", .syntax = "" },
     { "INFO", cmd_info, .arity = -2, .flags = ASK, .acl = ACL_CONNECTION, .since = "2.8.13",
-      .group = "server", .complexity = "O(N) where N is the number of commands to look up",
+      .group = "server", .complexity = "O(N), N = commands asked for",
       .hints = order_hints, .history = info_history,
-      .summary = "Get array of specific Redis command details, or all when no argument is given.",
+      .summary = "Describes the named commands (none named: all) by arity, flags and keys.",
       .syntax = "[command-name:string...]" },
     { "LIST", cmd_list, .arity = -2, .flags = ASK, .acl = ACL_CONNECTION, .since = "7.0.0",
-      .group = "server", .complexity = "O(N) where N is the total number of Redis commands",
-      .hints = order_hints, .summary = "Get an array of Redis command names",
+      .group = "server", .complexity = "O(N), N = commands",
+      .hints = order_hints, .summary = "Names the commands, all or filtered.",
       .syntax = "[FILTERBY filterby=(MODULE module-name:string|ACLCAT category:string|"
                 "PATTERN pattern:pattern)]" },
     COMMANDS_END,
@@ -527,7 +523,7 @@ static const struct command subs_command[] = {
 const struct command cmds_command[] = {
     { "COMMAND", cmd_command, .arity = -1, .flags = ASK, .acl = ACL_CONNECTION,
       .subs = subs_command, .since = "2.8.13", .group = "server",
-      .complexity = "O(N) where N is the total number of Redis commands", .hints = order_hints,
-      .summary = "Get array of Redis command details", .syntax = "" },
+      .complexity = "O(N), N = commands", .hints = order_hints,
+      .summary = "Describes all commands.", .syntax = "" },
     COMMANDS_END,
 };

@@ -223,11 +223,9 @@ static void describe_event(const struct event *e, int64_t now_s, struct buf *out
         n++;
     }
     const struct sample *last = newest((struct event *)e);
-    buf_fmt(
-        out,
-        "%s: %d latency spikes (average %lldms), worst all time event %lldms, last %llds ago.\n",
-        e->name, n, (long long)(n ? sum / n : 0), (long long)e->max_ms,
-        (long long)(now_s - last->at_s));
+    buf_fmt(out, "%s: %d samples, %lld ms on average, %lld ms at worst, the last %lld s ago.\n",
+            e->name, n, (long long)(n ? sum / n : 0), (long long)e->max_ms,
+            (long long)(now_s - last->at_s));
 }
 
 static void cmd_doctor(struct call *c)
@@ -235,13 +233,12 @@ static void cmd_doctor(struct call *c)
     const struct latency *l = c->front->latency;
     struct buf out = { 0 };
     if (c->front->config->latency_monitor_threshold <= 0 && l->n == 0)
-        buf_putz(&out, "Latency monitoring is disabled. You may use \"CONFIG SET "
-                       "latency-monitor-threshold <milliseconds>.\" in order to enable it.\n");
+        buf_putz(&out, "Nothing is measured: latency-monitor-threshold is 0. CONFIG SET it to the "
+                       "milliseconds from which on you want to know.\n");
     else if (l->n == 0)
-        buf_putz(&out, "No latency spike was observed during the lifetime of this instance, not in "
-                       "the slightest bit. All is well.\n");
+        buf_putz(&out, "Nothing has taken longer than latency-monitor-threshold so far.\n");
     else
-        buf_putz(&out, "Latency spikes were observed. Worst per event:\n\n");
+        buf_putz(&out, "These took longer than latency-monitor-threshold:\n\n");
     for (int i = 0; i < l->n; i++) describe_event(l->at[i], c->now_ms / 1000, &out);
     reply_verbatim(c, "txt", buf_slice(&out));
     buf_free(&out);
@@ -296,20 +293,19 @@ static void cmd_help(struct call *c)
 {
     static const char *const lines[] = {
         "DOCTOR",
-        "    Return a human readable latency analysis report.",
+        "    Say in words where time was lost, and what may help.",
         "GRAPH <event>",
-        "    Return an ASCII latency graph for the <event> class.",
+        "    Draw the samples of <event> in characters.",
         "HISTORY <event>",
-        "    Return time-latency samples for the <event> class.",
+        "    Show the samples of <event> with their times.",
         "LATEST",
-        "    Return the latest latency samples for all events.",
+        "    Show each event's last sample and its worst.",
         "RESET [<event> ...]",
-        "    Reset latency data of one or more <event> classes.",
-        "    (default: reset all data for all event classes)",
+        "    Forget the samples of these events;",
+        "    without a name, of all events.",
         "HISTOGRAM [COMMAND ...]",
-        "    Return a cumulative distribution of latencies in the format of a histogram for the "
-        "specified command names.",
-        "    If no commands are specified then all histograms are replied.",
+        "    Show how many calls of these commands took up to 1, 2, 4 ... microseconds.",
+        "    Without a name, of all commands that were called.",
         NULL,
     };
     reply_help(c, lines);
@@ -325,34 +321,33 @@ static const char *const ask_hints[] = { "nondeterministic_output", "request_pol
 static const struct command subs_latency[] = {
     { "DOCTOR", cmd_doctor, .arity = 2, .flags = ASK, .since = "2.8.13", .group = "server",
       .complexity = "O(1)", .hints = ask_hints,
-      .summary = "Return a human readable latency analysis report.", .syntax = "" },
+      .summary = "Says in words where time was lost.", .syntax = "" },
     { "GRAPH", cmd_graph, .arity = 3, .flags = ASK, .since = "2.8.13", .group = "server",
-      .complexity = "O(1)", .hints = ask_hints, .summary = "Return a latency graph for the event.",
-      .syntax = "event:string" },
+      .complexity = "O(1)", .hints = ask_hints,
+      .summary = "Draws an event's samples in characters.", .syntax = "event:string" },
     { "HELP", cmd_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "2.8.13",
       .group = "server", .complexity = "O(1)",
-      .summary = "Show helpful text about the different subcommands.", .syntax = "" },
+      .summary = "Lists the sub-commands.", .syntax = "" },
     { "HISTOGRAM", cmd_histogram, .arity = -2, .flags = ASK, .since = "7.0.0", .group = "server",
-      .complexity = "O(N) where N is the number of commands with latency information being "
-                    "retrieved.",
+      .complexity = "O(N), N = commands shown",
       .hints = ask_hints,
-      .summary = "Return the cumulative distribution of latencies of a subset of commands or all.",
+      .summary = "Shows how long calls took, in classes that double.",
       .syntax = "[command:string...]" },
     { "HISTORY", cmd_history, .arity = 3, .flags = ASK, .since = "2.8.13", .group = "server",
       .complexity = "O(1)", .hints = ask_hints,
-      .summary = "Return timestamp-latency samples for the event.", .syntax = "event:string" },
+      .summary = "Shows an event's samples with their times.", .syntax = "event:string" },
     { "LATEST", cmd_latest, .arity = 2, .flags = ASK, .since = "2.8.13", .group = "server",
       .complexity = "O(1)", .hints = ask_hints,
-      .summary = "Return the latest latency samples for all events.", .syntax = "" },
+      .summary = "Shows each event's last sample and its worst.", .syntax = "" },
     { "RESET", cmd_reset, .arity = -2, .flags = ASK, .since = "2.8.13", .group = "server",
       .complexity = "O(1)", .hints = reset_hints,
-      .summary = "Reset latency data for one or more events.", .syntax = "[event:string...]" },
+      .summary = "Forgets the samples of some events, or of all.", .syntax = "[event:string...]" },
     COMMANDS_END,
 };
 
 const struct command cmds_latency[] = {
     { "LATENCY", NULL, .arity = -2, .subs = subs_latency, .since = "2.8.13", .group = "server",
-      .complexity = "Depends on subcommand.",
-      .summary = "A container for latency diagnostics commands", .syntax = "" },
+      .complexity = "See the sub-commands.",
+      .summary = "Where the server lost time.", .syntax = "" },
     COMMANDS_END,
 };

@@ -82,7 +82,7 @@ static void cmd_monitor(struct call *c)
 const struct command cmds_monitor[] = {
     { "MONITOR", cmd_monitor, .arity = 1,
       .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE, .since = "1.0.0",
-      .group = "server", .summary = "Listen for all requests received by the server in real time",
+      .group = "server", .summary = "Shows every command as it is run.",
       .syntax = "" },
     COMMANDS_END,
 };

@@ -235,7 +235,7 @@ void reply_help(struct call *c, const char *const *lines)
     reply_status(c, first);
     for (size_t i = 0; i < n; i++) reply_status(c, lines[i]);
     reply_status(c, "HELP");
-    reply_status(c, "    Prints this help.");
+    reply_status(c, "    Show these lines.");
 }
 
 /* ---- arguments ---- */

@@ -119,14 +119,13 @@ static void cmd_help(struct call *c)
 {
     static const char *const lines[] = {
         "GET [<count>]",
-        "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
-        "    Entries are made of:",
-        "    id, timestamp, time in microseconds, arguments array, client IP and port,",
-        "    client name",
+        "    Show the newest <count> entries (10 unless said; -1: all), each with",
+        "    number, Unix time, microseconds taken, arguments, and the client's address",
+        "    and name.",
         "LEN",
-        "    Return the length of the slowlog.",
+        "    Count the entries.",
         "RESET",
-        "    Reset the slowlog.",
+        "    Forget all entries.",
         NULL,
     };
     reply_help(c, lines);
@@ -141,29 +140,29 @@ static const char *const len_hints[] = { "request_policy:all_nodes", "response_p
 static const char *const reset_hints[] = { "request_policy:all_nodes",
                                            "response_policy:all_succeeded", NULL };
 static const char *const get_history[] = {
-    "4.0.0", "Added client IP address, port and name to the reply.", NULL
+    "4.0.0", "Entries name the client's address, port and name.", NULL
 };
 
 static const struct command subs_slowlog[] = {
     { "GET", cmd_get, .arity = -2, .flags = ASK, .since = "2.2.12", .group = "server",
-      .complexity = "O(N) where N is the number of entries returned", .hints = get_hints,
-      .history = get_history, .summary = "Get the slow log's entries",
+      .complexity = "O(N), N = entries shown", .hints = get_hints,
+      .history = get_history, .summary = "Shows the latest slow commands.",
       .syntax = "[count:integer]" },
     { "HELP", cmd_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "6.2.0",
       .group = "server", .complexity = "O(1)",
-      .summary = "Show helpful text about the different subcommands", .syntax = "" },
+      .summary = "Lists the sub-commands.", .syntax = "" },
     { "LEN", cmd_len, .arity = 2, .flags = ASK, .since = "2.2.12", .group = "server",
-      .complexity = "O(1)", .hints = len_hints, .summary = "Get the slow log's length",
+      .complexity = "O(1)", .hints = len_hints, .summary = "Counts the entries of the slow log.",
       .syntax = "" },
     { "RESET", cmd_reset, .arity = 2, .flags = ASK, .since = "2.2.12", .group = "server",
-      .complexity = "O(N) where N is the number of entries in the slowlog", .hints = reset_hints,
-      .summary = "Clear all entries from the slow log", .syntax = "" },
+      .complexity = "O(N), N = entries", .hints = reset_hints,
+      .summary = "Empties the slow log.", .syntax = "" },
     COMMANDS_END,
 };
 
 const struct command cmds_slowlog[] = {
     { "SLOWLOG", NULL, .arity = -2, .subs = subs_slowlog, .since = "2.2.12", .group = "server",
-      .complexity = "Depends on subcommand.", .summary = "A container for slow log commands",
+      .complexity = "See the sub-commands.", .summary = "Commands that took long.",
       .syntax = "" },
     COMMANDS_END,
 };

@@ -28,7 +28,7 @@ static void module_list(struct call *c) { reply_array(c, 0); }
 
 static void module_help(struct call *c)
 {
-    static const char *const lines[] = { "LIST", "    Return a list of loaded modules.", NULL };
+    static const char *const lines[] = { "LIST", "    Name the modules: there are none.", NULL };
     reply_help(c, lines);
 }
 
@@ -38,7 +38,7 @@ static const struct command module_subs[] = {
       .summary = "Returns all loaded modules.", .syntax = "" },
     { "HELP", module_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "5.0.0",
       .group = "server", .complexity = "O(1)",
-      .summary = "Returns helpful text about the different subcommands.", .syntax = "" },
+      .summary = "Lists the sub-commands.", .syntax = "" },
     COMMANDS_END,
 };
 
@@ -48,12 +48,12 @@ static const char *const info_hints[] = { "nondeterministic_output", "request_po
 const struct command cmds_admin[] = {
     { "INFO", cmd_info, .arity = -1, .flags = CMD_LOADING | CMD_STALE | CMD_SENTINEL,
       .acl = ACL_DANGEROUS, .since = "1.0.0", .group = "server", .complexity = "O(1)",
-      .summary = "Returns information and statistics about the server.",
+      .summary = "Reports the state of the server in sections.",
       .syntax = "[section:string...]", .hints = info_hints },
     { "TIME", cmd_time, .arity = 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST, .since = "2.6.0",
-      .group = "server", .complexity = "O(1)", .summary = "Returns the server time.",
-      .syntax = "" },
+      .group = "server", .complexity = "O(1)",
+      .summary = "Tells the clock: seconds and microseconds.", .syntax = "" },
     { "MODULE", NULL, .arity = -2, .subs = module_subs, .since = "4.0.0", .group = "server",
-      .complexity = "Depends on subcommand.", .summary = "A container for module commands." },
+      .complexity = "See the sub-commands.", .summary = "Modules: there are none." },
     COMMANDS_END,
 };

@@ -123,13 +123,13 @@ static void config_help(struct call *c)
 {
     static const char *const lines[] = {
         "GET <pattern>",
-        "    Return parameters matching the glob-like <pattern> and their values.",
+        "    Show the settings whose names match <pattern>.",
         "SET <directive> <value>",
-        "    Set the configuration <directive> to <value>.",
+        "    Change settings; all of them or none.",
         "RESETSTAT",
-        "    Reset statistics reported by the INFO command.",
+        "    Let the counters of INFO start at zero.",
         "REWRITE",
-        "    Rewrite the configuration file.",
+        "    Write the settings in force into the file the server was started with.",
         NULL
     };
     reply_help(c, lines);
@@ -140,7 +140,7 @@ static void config_help(struct call *c)
 static const struct command subs[] = {
     { "GET", config_get, .arity = -3, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
       .complexity = "O(N), N: parameters",
-      .summary = "Returns the effective values of configuration parameters.",
+      .summary = "Shows the settings in force whose names match.",
       .syntax = "parameter:string..." },
     { "SET", config_set, .arity = -4, .flags = CONFIG_FLAGS, .since = "2.0.0", .group = "server",
       .complexity = "O(N), N: parameters", .summary = "Sets configuration parameters in-flight.",
@@ -153,13 +153,13 @@ static const struct command subs[] = {
       .syntax = "" },
     { "HELP", config_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "5.0.0",
       .group = "server", .complexity = "O(1)",
-      .summary = "Returns helpful text about the different subcommands.", .syntax = "" },
+      .summary = "Lists the sub-commands.", .syntax = "" },
     COMMANDS_END,
 };
 
 const struct command cmds_config[] = {
     { "CONFIG", NULL, .arity = -2, .subs = subs, .since = "2.0.0", .group = "server",
-      .complexity = "Depends on subcommand.",
-      .summary = "A container for server configuration commands." },
+      .complexity = "See the sub-commands.",
+      .summary = "Settings at run time." },
     COMMANDS_END,
 };

@@ -129,30 +129,28 @@ static void debug_help(struct call *c);
     (const char *const[]) { __VA_ARGS__, NULL }
 
 static const struct debug_row rows[] = {
-    { "ASSERT", 0, 0, debug_assert, HELP("ASSERT", "    Crash by assertion failed.") },
+    { "ASSERT", 0, 0, debug_assert, HELP("ASSERT", "    End by a broken assertion.") },
     { "CHANGE-REPL-ID", 0, 0, debug_change_id,
-      HELP("CHANGE-REPL-ID", "    Change the replication IDs of the instance.") },
+      HELP("CHANGE-REPL-ID", "    Begin a new history, under a new id.") },
     { "DICT-RESIZING", 1, 1, debug_accept, HELP("DICT-RESIZING <0|1>", "    Has no effect.") },
-    { "ERROR", 1, 1, debug_error,
-      HELP("ERROR <string>", "    Return a protocol error with <string> as message.") },
-    { "LOG", 1, 1, debug_log, HELP("LOG <message>", "    Write <message> to the server log.") },
-    { "PANIC", 0, 0, debug_panic, HELP("PANIC", "    Crash the server simulating a panic.") },
+    { "ERROR", 1, 1, debug_error, HELP("ERROR <string>", "    Answer with this error.") },
+    { "LOG", 1, 1, debug_log, HELP("LOG <message>", "    Put a line into the log.") },
+    { "PANIC", 0, 0, debug_panic, HELP("PANIC", "    End by a panic.") },
     { "PAUSE-CRON", 1, 1, debug_pause_cron,
-      HELP("PAUSE-CRON <0|1>", "    Stop periodic cron job processing.") },
+      HELP("PAUSE-CRON <0|1>", "    Let the periodic jobs rest.") },
     { "PROTOCOL", 1, 1, debug_protocol,
-      HELP("PROTOCOL <type>", "    Reply with a test value of the specified type.") },
+      HELP("PROTOCOL <type>", "    Answer with a sample of this type.") },
     { "QUICKLIST-PACKED-THRESHOLD", 1, 1, debug_accept,
       HELP("QUICKLIST-PACKED-THRESHOLD <size>", "    Has no effect.") },
     { "REPLYBUFFER", 2, 2, debug_accept, HELP("REPLYBUFFER <what> <value>", "    Has no effect.") },
-    { "SEGFAULT", 0, 0, debug_segfault, HELP("SEGFAULT", "    Crash the server with sigsegv.") },
+    { "SEGFAULT", 0, 0, debug_segfault, HELP("SEGFAULT", "    End by a wild pointer.") },
     { "SET-ACTIVE-EXPIRE", 1, 1, debug_active_expire,
-      HELP(
-          "SET-ACTIVE-EXPIRE <0|1>",
-          "    Setting it to 0 disables expiring keys in background when they are not accessed.") },
+      HELP("SET-ACTIVE-EXPIRE <0|1>",
+           "    0: keys past their deadline go only when somebody asks for them.") },
     { "SET-SKIP-CHECKSUM-VALIDATION", 1, 1, debug_accept,
       HELP("SET-SKIP-CHECKSUM-VALIDATION <0|1>", "    Has no effect.") },
     { "SLEEP", 1, 1, debug_sleep,
-      HELP("SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed.") },
+      HELP("SLEEP <seconds>", "    Do nothing for so long; fractions count.") },
     { "HELP", 0, 0, debug_help, NULL },
     { .name = NULL },
 };
@@ -204,8 +202,8 @@ static void cmd_debug(struct call *c)
 
 const struct command cmds_debug[] = {
     { "DEBUG", cmd_debug, .arity = -2, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
-      .since = "1.0.0", .group = "server", .complexity = "Depends on subcommand.",
-      .summary = "A container for debugging commands.",
+      .since = "1.0.0", .group = "server", .complexity = "See the sub-commands.",
+      .summary = "Tools for tests and for looking inside.",
       .syntax = "subcommand:string [argument:string...]" },
     COMMANDS_END,
 };

@@ -145,7 +145,8 @@ static void cmd_persist(struct call *c)
 static const char *const ttl_hints[] = { "nondeterministic_output", NULL };
 
 const struct command cmds_expire[] = {
-    SETS("EXPIRE", cmd_expire, "1.0.0", "seconds:integer", "Sets a key's time to live in seconds."),
+    SETS("EXPIRE", cmd_expire, "1.0.0", "seconds:integer",
+         "Gives a key a deadline so many seconds from now."),
     SETS("EXPIREAT", cmd_expireat, "1.2.0", "unix-time-seconds:unix-time",
          "Sets a key's deadline as a Unix time."),
     TELLS("EXPIRETIME", cmd_expiretime, "7.0.0", "Gives a key's deadline as a Unix time."),
@@ -153,7 +154,7 @@ const struct command cmds_expire[] = {
       .keys = { KEYS(1, 1, 1, KEY_RW | KEY_UPDATE) }, .since = "2.2.0", .group = "generic",
       .complexity = "O(1)", .summary = "Removes a key's deadline.", .syntax = "key:key" },
     SETS("PEXPIRE", cmd_pexpire, "2.6.0", "milliseconds:integer",
-         "Sets a key's time to live in milliseconds."),
+         "Gives a key a deadline so many milliseconds from now."),
     SETS("PEXPIREAT", cmd_pexpireat, "2.6.0", "unix-time-milliseconds:unix-time",
          "Sets a key's deadline as a Unix time in milliseconds."),
     TELLS("PEXPIRETIME", cmd_pexpiretime, "7.0.0",

@@ -36,11 +36,11 @@ const struct command cmds_flush[] = {
     { "FLUSHALL", cmd_flushall, .arity = -1, .flags = CMD_WRITE,
       .acl = ACL_KEYSPACE | ACL_DANGEROUS, .since = "1.0.0", .group = "server",
       .complexity = "O(N), N: keys in all databases",
-      .summary = "Removes all keys of all databases.", .syntax = "[ASYNC|SYNC]",
+      .summary = "Empties every database.", .syntax = "[ASYNC|SYNC]",
       .hints = flush_hints },
     { "FLUSHDB", cmd_flushdb, .arity = -1, .flags = CMD_WRITE, .acl = ACL_KEYSPACE | ACL_DANGEROUS,
       .since = "1.0.0", .group = "server", .complexity = "O(N), N: keys in the database",
-      .summary = "Removes all keys of the database.", .syntax = "[ASYNC|SYNC]",
+      .summary = "Empties the chosen database.", .syntax = "[ASYNC|SYNC]",
       .hints = flush_hints },
     COMMANDS_END,
 };

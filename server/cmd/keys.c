@@ -226,7 +226,7 @@ const struct command cmds_keys[] = {
       .summary = "Gives all key names that match a pattern.", .syntax = "pattern:pattern" },
     { "MOVE", cmd_move, .arity = 3, .flags = CMD_WRITE | CMD_FAST, GROUP, .since = "1.0.0",
       .keys = { KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE) }, .complexity = "O(1)",
-      .summary = "Moves a key to another database.", .syntax = "key:key db:integer" },
+      .summary = "Carries a key over to another database.", .syntax = "key:key db:integer" },
     { "RANDOMKEY", cmd_randomkey, .arity = 1, .flags = CMD_READONLY | CMD_TOUCHES_ARBITRARY_KEYS,
       GROUP, .since = "1.0.0", .complexity = "O(1)", .summary = "Gives the name of a random key.",
       .syntax = "" },

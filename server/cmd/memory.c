@@ -106,14 +106,14 @@ static void memory_help(struct call *c)
 {
     static const char *const lines[] = {
         "DOCTOR",
-        "    Return memory problems reports.",
+        "    Say in words what is odd about the memory.",
         "PURGE",
-        "    Attempt to purge dirty pages for reclamation by the allocator.",
+        "    Give free pages back to the system.",
         "STATS",
-        "    Return information about the memory usage of the server.",
+        "    Show where the memory goes.",
         "USAGE <key> [SAMPLES <count>]",
-        "    Return memory in bytes used by <key> and its value. Nested values are",
-        "    sampled up to <count> times (default: 5, 0 means sample all).",
+        "    Tell about how many bytes <key> and its value take; of a large value",
+        "    <count> elements are looked at (5 unless said; 0: all).",
         NULL
     };
     reply_help(c, lines);
@@ -122,24 +122,25 @@ static void memory_help(struct call *c)
 static const struct command subs[] = {
     { "USAGE", memory_usage, .arity = -3, .flags = CMD_READONLY, .keys = { KEYS(2, 2, 1, KEY_RO) },
       .since = "4.0.0", .group = "server", .complexity = "O(N), N: samples",
-      .summary = "Estimates the memory usage of a key.",
+      .summary = "Tells about how many bytes a key and its value take.",
       .syntax = "key:key [SAMPLES count:integer]" },
     { "DOCTOR", memory_doctor, .arity = 2, .since = "4.0.0", .group = "server",
-      .complexity = "O(1)", .summary = "Outputs a memory problems report.", .syntax = "" },
+      .complexity = "O(1)",
+      .summary = "Says in words what is odd about the memory.", .syntax = "" },
     { "PURGE", memory_purge, .arity = 2, .since = "4.0.0", .group = "server",
-      .complexity = "Depends on how much memory is allocated",
-      .summary = "Asks the allocator to release memory.", .syntax = "" },
+      .complexity = "Grows with the heap",
+      .summary = "Gives free pages back to the system.", .syntax = "" },
     { "STATS", memory_stats, .arity = 2, .since = "4.0.0", .group = "server", .complexity = "O(1)",
       .summary = "Returns details about memory usage.", .syntax = "" },
     { "HELP", memory_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "4.0.0",
       .group = "server", .complexity = "O(1)",
-      .summary = "Returns helpful text about the different subcommands.", .syntax = "" },
+      .summary = "Lists the sub-commands.", .syntax = "" },
     COMMANDS_END,
 };
 
 const struct command cmds_memory[] = {
     { "MEMORY", NULL, .arity = -2, .subs = subs, .since = "4.0.0", .group = "server",
-      .complexity = "Depends on subcommand.",
-      .summary = "A container for memory diagnostics commands." },
+      .complexity = "See the sub-commands.",
+      .summary = "Where the memory goes." },
     COMMANDS_END,
 };

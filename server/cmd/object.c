@@ -86,7 +86,7 @@ static const struct command subs[] = {
 
 const struct command cmds_object[] = {
     { "OBJECT", NULL, .arity = -2, .subs = subs, .since = "2.2.3", .group = "generic",
-      .complexity = "Depends on the sub-command.", .summary = "Shows how a value is kept.",
+      .complexity = "See the sub-commands.", .summary = "Shows how a value is kept.",
       .syntax = "" },
     COMMANDS_END,
 };
