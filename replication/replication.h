@@ -61,7 +61,7 @@ void replication_snapshot_done(struct replication *r, bool ok, const char *path)
 /* For RDB AUX fields; false: none to write. replid has 41 bytes. */
 bool replication_position(const struct replication *r, char *replid, int64_t *offset,
                           int *stream_db);
-/* At start, from an RDB's AUX fields: replication rules of the reference, section 1. */
+/* At start, from an RDB's AUX fields (docs/formats/stream.md). */
 void replication_restore(struct replication *r, const char *replid, int64_t offset, int stream_db,
                          bool as_replica);
 

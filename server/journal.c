@@ -135,7 +135,7 @@ void call_force_replicas(struct call *c) { of(c)->said |= SAID_FORCED_REPLICAS; 
 
 /* ---- units ---- */
 
-/* What a key past its deadline means to this call (architecture, section 4). */
+/* What a key past its deadline means to this call: the unit says it once, for all look-ups. */
 static enum ks_expire expire_rule(const struct server *s, const struct client *cl)
 {
     if (cl->flags & CLIENT_MASTER) return KS_EXPIRE_KEEP;
