@@ -17,7 +17,6 @@
 
 extern char **environ;
 
-#define FILES_STEP 16 /* how far each try goes down when the system refuses the limit */
 
 /* The process has one title, one pid file and so one place for both. */
 static struct {
@@ -142,15 +141,17 @@ void process_raise_files(uint64_t want, struct process_files *out)
         return;
     }
     out->before = out->now = limit.rlim_cur;
-    for (uint64_t tried = want; tried > out->before; tried -= FILES_STEP) {
+    /* The highest limit that is allowed, by halves: each one tried is the new floor or ceiling. */
+    for (uint64_t low = limit.rlim_cur, high = want, tried = want; low < high;
+         tried = low + (high - low + 1) / 2) {
         struct rlimit fresh = { tried, limit.rlim_max > tried ? limit.rlim_max : tried };
         if (setrlimit(RLIMIT_NOFILE, &fresh) == 0) {
-            out->now = tried;
-            return;
+            out->now = low = tried;
+            continue;
         }
         if (!out->refused) text_copy(out->why, sizeof(out->why), strerror(errno));
         out->refused = true;
-        if (tried - out->before < FILES_STEP) break;
+        high = tried - 1;
     }
 }
 
