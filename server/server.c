@@ -106,6 +106,7 @@ static void add_commands(struct front *f)
     static const struct command *const families[] = {
         cmds_string, cmds_lcs,     cmds_keys,   cmds_flush,  cmds_object,
         cmds_hash,   cmds_set,     cmds_set_ops,
+        cmds_list,   cmds_list_block,
         cmds_scan,   cmds_expire,  cmds_txn,    cmds_admin,  cmds_replication,
         cmds_debug,  cmds_publish, cmds_config, cmds_memory, cmds_persist,
     };

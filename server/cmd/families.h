@@ -6,6 +6,7 @@
 #include "core/front/command.h"
 
 extern const struct command cmds_string[], cmds_lcs[];                             /* strings */
+extern const struct command cmds_list[], cmds_list_block[];                        /* lists */
 extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[]; /* any key */
 extern const struct command cmds_hash[], cmds_set[], cmds_set_ops[];
 extern const struct command cmds_expire[];                                         /* deadlines */
