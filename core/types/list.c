@@ -432,7 +432,8 @@ void list_step(struct list_iter *it)
 {
     struct node n = view(it->e, it->node);
     size_t at = 0;
-    if (!n.is_plain) at = it->backwards ? packed_prev(n.packed, it->at) : packed_next(n.packed, it->at);
+    if (!n.is_plain)
+        at = it->backwards ? packed_prev(n.packed, it->at) : packed_next(n.packed, it->at);
     if (at)
         it->at = at;
     else

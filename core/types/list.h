@@ -3,9 +3,9 @@
  * Encodings (hidden; their names are listpack and quicklist): one packed up to
  * list-max-listpack-size; beyond that an array of nodes, each a packed of up to LIST_NODE_BYTES or
  * one long string. The array has room at both ends; a node costs 16 bytes beside its block. A list
- * goes back to one packed when it has shrunk to half the limit. list-compress-depth has no effect.
+ * goes back to one packed when it has shrunk to half the limit. list-compress-depth: no effect.
  * Functions that change take a handle whose value is a list; the word may change, the entry does
- * not move. A list may be empty only between two calls: the caller removes the key (list_len() == 0)
+ * not move. A list may be empty only between calls: the caller removes the key (list_len() == 0)
  * and calls the keyspace's ks_changed(). Slices given must not lie in the list; those got are lent
  * until the next change. `limits` NULL: the defaults. Pure.
  * Tests: unit/list (differential against an array), compat/test_lists. */

@@ -423,7 +423,8 @@ static void cmd_rpoplpush(struct call *c) { move(c, LIST_TAIL, LIST_HEAD); }
 bool list_mpop_args(struct call *c, int at, struct list_mpop *m)
 {
     int64_t keys, count = -1;
-    if (!arg_int_range(c, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0")) return false;
+    if (!arg_int_range(c, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0"))
+        return false;
     if (keys >= c->argc - at - 1) {
         reply_syntax_error(c);
         return false;
@@ -475,8 +476,9 @@ static void cmd_lmpop(struct call *c)
 #define DELETES KEYS(1, 1, 1, KEY_RW | KEY_DELETE)
 #define MOVES TAKES, KEYS(2, 2, 1, KEY_RW | KEY_INSERT)
 
-static const char *const push_history[] = { "2.4.0", "Accepts multiple `element` arguments.", NULL };
-static const char *const pushx_history[] = { "4.0.0", "Accepts multiple `element` arguments.", NULL };
+#define MULTIPLE "Accepts multiple `element` arguments."
+static const char *const push_history[] = { "2.4.0", MULTIPLE, NULL };
+static const char *const pushx_history[] = { "4.0.0", MULTIPLE, NULL };
 static const char *const pop_history[] = { "6.2.0", "Added the `count` argument.", NULL };
 
 const struct command cmds_list[] = {

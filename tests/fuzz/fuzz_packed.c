@@ -44,7 +44,7 @@ static void try_intset(struct slice bytes)
     if (!intset_valid(bytes, true)) return;
     struct intset *s = intset_from_bytes(bytes);
     size_t n = intset_count(s);
-    for (size_t i = 0; i < n; i++) must(intset_has(s, intset_at(s, i)) && intset_rank(s, intset_at(s, i)) == i);
+    for (size_t i = 0; i < n; i++) must(intset_rank(s, intset_at(s, i)) == i);
     must(intset_add(&s, INT64_MAX) == (intset_count(s) == n + 1));
     must(intset_remove(&s, INT64_MAX));
     intset_free(s);

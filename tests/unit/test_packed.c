@@ -53,15 +53,16 @@ static void same(const struct packed *p, const struct model *m)
 /* Texts near all bounds of the codes and of the lengths behind. */
 static struct slice some_text(struct rng *r, char *room)
 {
-    static const int64_t edges[] = { 0, 127, 128, -1, 4095, 4096, -4096, -4097, 32767, 32768, -32769,
-                                     8388607, 8388608, -8388609, 2147483647, 2147483648, -2147483649,
-                                     INT64_MAX, INT64_MIN };
-    static const size_t lengths[] = { 0, 1, 5, 20, 63, 64, 124, 125, 126, 127, 128, 4095, 4096, 16377,
-                                      16379, 16380, 16384 };
+    static const int64_t edges[] = { 0, 127, 128, -1, 4095, 4096, -4096, -4097, 32767, 32768,
+                                     -32769, 8388607, 8388608, -8388609, 2147483647, 2147483648,
+                                     -2147483649, INT64_MAX, INT64_MIN };
+    static const size_t lengths[] = { 0, 1, 5, 20, 63, 64, 124, 125, 126, 127, 128, 4095, 4096,
+                                      16377, 16379, 16380, 16384 };
     uint64_t kind = rng_next(r) % 8;
     if (kind < 3)
         return slice_of(room, num_from_i64(room, edges[rng_next(r) % (sizeof(edges) / 8)]));
-    if (kind < 5) return slice_of(room, num_from_i64(room, (int64_t)(rng_next(r) >> rng_next(r) % 64)));
+    if (kind < 5)
+        return slice_of(room, num_from_i64(room, (int64_t)(rng_next(r) >> rng_next(r) % 64)));
     if (kind == 5) return slice_of("007", 1 + rng_next(r) % 3);
     size_t n = kind == 6 ? rng_next(r) % 12 : lengths[rng_next(r) % (sizeof(lengths) / 8)];
     memset(room, (int)('a' + rng_next(r) % 3), n);
@@ -251,7 +252,8 @@ START_TEST(intset_is_a_sorted_array)
         struct intset *s = intset_new();
         for (int step = 0; step < 600; step++) {
             unsigned width = step < 200 ? 8 : step < 400 ? 20 : 64;
-            int64_t v = (int64_t)(rng_next(&r) >> (64 - width)) - (width < 64 ? 1 << (width - 1) : 0);
+            int64_t half = width < 64 ? 1 << (width - 1) : 0;
+            int64_t v = (int64_t)(rng_next(&r) >> (64 - width)) - half;
             size_t i = 0;
             if (n && rng_next(&r) % 3 == 0) v = m[rng_next(&r) % n];
             while (i < n && m[i] != v) i++;
