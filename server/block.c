@@ -211,7 +211,7 @@ void block_on(struct call *c, const struct block_wait *want)
 {
     struct blocking *b = server_of(c)->blocking;
     if (!may_block(c)) {
-        want->timed_out(c);
+        (want->denied ? want->denied : want->timed_out)(c);
         return;
     }
     struct waiter *w = waiter_new(c, want);

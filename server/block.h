@@ -33,7 +33,8 @@ struct block_wait {
     bool when_removed;  /* a key that goes is news too (XREADGROUP) */
     int64_t timeout_ms; /* 0: for ever */
     bool (*serve)(struct call *c, int at);
-    void (*timed_out)(struct call *c); /* the empty answer: reply_null_array or reply_null */
+    void (*timed_out)(struct call *c); /* the answer then: reply_null_array */
+    void (*denied)(struct call *c);    /* where none may block; NULL: the same */
 };
 #define BLOCK_TYPE(t) (1u << (t))
 

@@ -118,7 +118,7 @@ static void blocking_move(struct call *c)
 {
     struct value v;
     struct block_wait w = { .first = 1, .keys = 1, .types = LISTS, .serve = serve_move,
-                            .timed_out = reply_null };
+                            .timed_out = reply_null_array, .denied = reply_null };
     if (!block_timeout_arg(c, c->argc - 1, &w.timeout_ms)) return;
     if (!keyed_write(c, 1, VALUE_LIST, &v)) return;
     if (v.e)
