@@ -44,7 +44,7 @@ bool num_to_i64(struct slice s, int64_t *out)
 
 bool num_to_ldouble(struct slice s, long double *out)
 {
-    char text[512];
+    char text[NUM_LDOUBLE_MAX]; /* what num_from_ldouble wrote must be read again */
     if (s.n == 0 || s.n >= sizeof(text) || (s.p[0] >= '\t' && s.p[0] <= '\r') || s.p[0] == ' ')
         return false;
     slice_cstr(s, text, sizeof(text));

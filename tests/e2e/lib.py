@@ -42,6 +42,10 @@ class Map(dict):
     """A RESP3 map (a dict); keys that cannot be hashed do not occur in what we ask."""
 
 
+class Set(list):
+    """A RESP3 set; compare it sorted."""
+
+
 def ours_only(test):
     @functools.wraps(test)
     def run():
@@ -160,9 +164,11 @@ class Client:
             if len(data) != n + 2:
                 raise EOFError("connection closed")
             return data[:-2] if kind == b"$" else data[4:-2]
-        if kind in b"*~":
+        if kind == b"*":
             n = int(rest)
             return None if n < 0 else [self.read() for _ in range(n)]
+        if kind == b"~":
+            return Set(self.read() for _ in range(int(rest)))
         if kind == b">":
             return Push(self.read() for _ in range(int(rest)))
         if kind == b"%":
