@@ -35,8 +35,8 @@ PURE_MAY = ["core/base", "core/resp"]
 # Libraries and the one place that may include them.
 LIBRARIES = {
     "ev.h": ["core/net/loop.c"],
-    "lzf.h": ["core/rdb/"],
-    "cjson/cJSON.h": ["server/describe.c", "core/conf/describe.c", "core/front/"],
+    "liblzf/lzf.h": ["core/rdb/"],
+    "cjson/cJSON.h": ["core/conf/describe.c"],
     "jemalloc/jemalloc.h": ["core/base/mem.c"],
 }
 
