@@ -135,6 +135,17 @@ size_t num_from_double(char *out, double v)
     return (size_t)snprintf(out, NUM_DOUBLE_MAX, "%.17g", v);
 }
 
+size_t num_from_double_17(char *out, double v)
+{
+    if (v > -1e17 && v < 1e17 && v == (double)(int64_t)v && v != 0) {
+        size_t n = num_from_i64(out, (int64_t)v);
+        out[n] = 0;
+        return n;
+    }
+    if (!isfinite(v) || v == 0) return num_from_double(out, v);
+    return (size_t)snprintf(out, NUM_DOUBLE_MAX, "%.17g", v);
+}
+
 size_t num_from_ldouble(char *out, long double v)
 {
     if (isinf(v)) return word(out, v > 0 ? "inf" : "-inf");

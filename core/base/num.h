@@ -25,6 +25,8 @@ size_t num_from_i64(char *out, int64_t v);
 size_t num_from_u64(char *out, uint64_t v);
 /* Shortest text that reads back as the same double ("3", "0.1", "1e+20", "inf"): terminated. */
 size_t num_from_double(char *out, double v);
+/* Always 17 digits ("0.10000000000000001"), as replies carry doubles: terminated. */
+size_t num_from_double_17(char *out, double v);
 /* INCRBYFLOAT's form: 17 decimals at most, no exponent, no trailing zeros; terminated. */
 size_t num_from_ldouble(char *out, long double v);
 /* "1gb", "100kb", "5m", plain bytes; k=1000, kb=1024, any case. */

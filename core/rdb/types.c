@@ -110,9 +110,9 @@ const struct rdb_type_row rdb_types[RDB_TYPE_COUNT] = {
     [RDB_STRING] = { "string", VALUE_STRING, load_string, NULL },
     [RDB_LIST] = { "list", VALUE_LIST, load_list, abandon_list },
     [RDB_SET] = { "set", VALUE_SET, rdb_load_set, rdb_abandon_entry },
-    [RDB_ZSET] = { "zset", VALUE_ZSET, NULL, NULL },
+    [RDB_ZSET] = { "zset", VALUE_ZSET, rdb_load_zset, rdb_abandon_entry },
     [RDB_HASH] = { "hash", VALUE_HASH, rdb_load_hash, rdb_abandon_entry },
-    [RDB_ZSET_2] = { "zset-2", VALUE_ZSET, NULL, NULL },
+    [RDB_ZSET_2] = { "zset-2", VALUE_ZSET, rdb_load_zset_2, rdb_abandon_entry },
     [RDB_MODULE] = { "module", VALUE_TYPES, NULL, NULL },
     [RDB_MODULE_2] = { "module-2", VALUE_TYPES, NULL, NULL },
     [RDB_HASH_ZIPMAP] = { "hash-zipmap", VALUE_HASH, NULL, NULL },
@@ -123,7 +123,7 @@ const struct rdb_type_row rdb_types[RDB_TYPE_COUNT] = {
     [RDB_LIST_QUICKLIST] = { "list-quicklist", VALUE_LIST, NULL, NULL },
     [RDB_STREAM_LISTPACKS] = { "stream-listpacks", VALUE_STREAM, NULL, NULL },
     [RDB_HASH_LISTPACK] = { "hash-listpack", VALUE_HASH, rdb_load_hash_listpack, NULL },
-    [RDB_ZSET_LISTPACK] = { "zset-listpack", VALUE_ZSET, NULL, NULL },
+    [RDB_ZSET_LISTPACK] = { "zset-listpack", VALUE_ZSET, rdb_load_zset_listpack, NULL },
     [RDB_LIST_QUICKLIST_2] = { "list-quicklist-2", VALUE_LIST, load_quicklist_2, abandon_list },
     [RDB_STREAM_LISTPACKS_2] = { "stream-listpacks-2", VALUE_STREAM, NULL, NULL },
     [RDB_SET_LISTPACK] = { "set-listpack", VALUE_SET, rdb_load_set_listpack, NULL },
@@ -139,6 +139,7 @@ static const struct {
     [VALUE_STRING] = { NULL, RDB_STRING, save_string },
     [VALUE_LIST] = { NULL, RDB_LIST_QUICKLIST_2, save_list },
     [VALUE_SET] = { rdb_code_of_set, RDB_SET, rdb_save_set },
+    [VALUE_ZSET] = { rdb_code_of_zset, RDB_ZSET_2, rdb_save_zset },
     [VALUE_HASH] = { rdb_code_of_hash, RDB_HASH, rdb_save_hash },
 };
 

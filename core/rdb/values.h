@@ -31,4 +31,10 @@ enum rdb_build rdb_load_set_listpack(struct rdb_in *in, struct rdb_building *b);
 enum rdb_type rdb_code_of_set(const struct entry *e);
 void rdb_save_set(struct rdb_out *o, const struct entry *e);
 
+enum rdb_build rdb_load_zset(struct rdb_in *in, struct rdb_building *b); /* scores as text */
+enum rdb_build rdb_load_zset_2(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_zset_listpack(struct rdb_in *in, struct rdb_building *b);
+enum rdb_type rdb_code_of_zset(const struct entry *e);
+void rdb_save_zset(struct rdb_out *o, const struct entry *e);
+
 #endif

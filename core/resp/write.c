@@ -95,7 +95,7 @@ void resp_push(struct buf *b, int resp, size_t n) { header(b, resp == 3 ? '>' : 
 void resp_double(struct buf *b, int resp, double v)
 {
     char text[NUM_DOUBLE_MAX] = "nan";
-    size_t n = isnan(v) ? 3 : num_from_double(text, v);
+    size_t n = isnan(v) ? 3 : num_from_double_17(text, v);
     if (resp == 3)
         line(b, ',', slice_of(text, n));
     else
