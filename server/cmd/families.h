@@ -9,6 +9,7 @@ extern const struct command cmds_string[], cmds_lcs[];                          
 extern const struct command cmds_list[], cmds_list_block[];                        /* lists */
 extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[]; /* any key */
 extern const struct command cmds_hash[], cmds_set[], cmds_set_ops[];
+extern const struct command cmds_zset[], cmds_zset_pop[], cmds_zset_range[], cmds_zset_ops[];
 extern const struct command cmds_expire[];                                         /* deadlines */
 extern const struct command cmds_publish[];
 extern const struct command cmds_persist[];                                  /* SAVE ... SHUTDOWN */
