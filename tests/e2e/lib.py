@@ -5,6 +5,7 @@ in a folder of its own, and ends only the processes it started, by pid.
 """
 import functools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -82,10 +83,24 @@ def fails(what, *args):
     raise AssertionError(f"{args} gave {got!r}, an error was due")
 
 
+GIVEN = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A free port below the range that the system takes for outgoing connections, each given once: what is
+    free now is then not taken by somebody's connection before the server has started."""
+    while True:
+        port = random.randrange(15000, 32000)
+        if port in GIVEN:
+            continue
+        GIVEN.add(port)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_for(what, condition, seconds=None, every=0.02):
