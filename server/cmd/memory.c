@@ -37,19 +37,14 @@ static void memory_doctor(struct call *c)
     struct str text;
     if (used < 5 << 20)
         text = str_z(
-            "Hi Sam, this instance is empty or is using very little memory, my issues detector "
-            "can't be used in these conditions. Please, leave for your mission on Earth and fill "
-            "it with some data. The new Sam and I will be back to our programming as soon as I "
-            "finished rebooting.\n");
+            "Less than 5 MB are in use: too little to say anything about how they are used.\n");
     else if (resident > used + used / 2)
         text = str_fmt(
             "The process holds %zu bytes for %zu bytes in use (peak %zu). MEMORY PURGE gives "
             "unused pages back.\n",
             resident, used, s->peak_mem);
     else
-        text = str_z(
-            "Hi Sam, I can't find any memory issue in your instance. I can only account for what "
-            "occurs on this base.\n");
+        text = str_z("Nothing is odd: the process holds little more than is in use.\n");
     reply_verbatim(c, "txt", str_slice(text));
     str_free(&text);
 }
