@@ -7,12 +7,14 @@
 
 extern const struct command cmds_string[], cmds_lcs[];                             /* strings */
 extern const struct command cmds_list[], cmds_list_block[];                        /* lists */
+extern const struct command cmds_bits[], cmds_hll[];                               /* as bits */
 extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[]; /* any key */
 extern const struct command cmds_hash[], cmds_set[], cmds_set_ops[];
 extern const struct command cmds_zset[], cmds_zset_pop[], cmds_zset_range[], cmds_zset_ops[];
 extern const struct command cmds_expire[];                                         /* deadlines */
+extern const struct command cmds_dump[];   /* values as payloads */
 extern const struct command cmds_publish[];
-extern const struct command cmds_persist[];                                  /* SAVE ... SHUTDOWN */
+extern const struct command cmds_persist[]; /* SAVE ... SHUTDOWN */
 extern const struct command cmds_admin[], cmds_config[], cmds_memory[], cmds_debug[];
 
 #endif
