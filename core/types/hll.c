@@ -7,9 +7,9 @@
 #define MAGIC "HYLL"
 #define FORM_AT 4
 #define COUNT_AT 8
-#define STALE 0x80           /* in the highest byte of the count */
+#define STALE 0x80 /* in the highest byte of the count */
 #define INDEX_BITS 14
-#define RANK_MAX 51          /* 64 - INDEX_BITS bits, and one */
+#define RANK_MAX 51 /* 64 - INDEX_BITS bits, and one */
 #define SPARSE_VALUE_MAX 32
 #define VALUE_RUN_MAX 4
 #define ZERO_RUN_MAX 64
@@ -23,8 +23,7 @@ static uint8_t byte_at(struct slice s, size_t i) { return (uint8_t)s.p[i]; }
 bool hll_is(struct slice s)
 {
     if (s.n < HLL_HEAD || memcmp(s.p, MAGIC, 4) != 0) return false;
-    return byte_at(s, FORM_AT) == SPARSE ||
-           (byte_at(s, FORM_AT) == DENSE && s.n == HLL_DENSE_SIZE);
+    return byte_at(s, FORM_AT) == SPARSE || (byte_at(s, FORM_AT) == DENSE && s.n == HLL_DENSE_SIZE);
 }
 
 bool hll_is_sparse(struct slice s) { return byte_at(s, FORM_AT) == SPARSE; }
@@ -32,9 +31,9 @@ bool hll_is_sparse(struct slice s) { return byte_at(s, FORM_AT) == SPARSE; }
 /* --- runs --------------------------------------------------------------------------------- */
 
 struct run {
-    unsigned n;     /* registers */
+    unsigned n; /* registers */
     uint8_t value;
-    uint8_t bytes;  /* 1 or 2 */
+    uint8_t bytes; /* 1 or 2 */
 };
 
 /* The run at s.p; false: cut off. */
@@ -93,7 +92,8 @@ static void dense_set(uint8_t *registers, unsigned at, uint8_t value)
     unsigned bit = at * 6, shift = bit & 7;
     uint8_t *p = registers + (bit >> 3);
     p[0] = (uint8_t)((p[0] & ~(63u << shift)) | (unsigned)value << shift);
-    if (shift > 2) p[1] = (uint8_t)((p[1] & ~(63u >> (8 - shift))) | (unsigned)value >> (8 - shift));
+    if (shift > 2)
+        p[1] = (uint8_t)((p[1] & ~(63u >> (8 - shift))) | (unsigned)value >> (8 - shift));
 }
 
 bool hll_merge(struct slice s, uint8_t registers[HLL_REGISTERS])
@@ -164,9 +164,8 @@ static void join_runs(struct buf *b, size_t at)
         if (!run_read(s, &r)) return;
         if (r.value && s.n > 1 && run_read(slice_of(s.p + 1, s.n - 1), &next) &&
             next.value == r.value && r.n + next.n <= VALUE_RUN_MAX) {
-            uint8_t one;
-            run_write(&one, r.value, r.n + next.n);
-            splice(b, at, 2, &one, 1);
+            uint8_t joined[2];
+            splice(b, at, 2, joined, run_write(joined, r.value, r.n + next.n));
             continue; /* the joined one may join again */
         }
         at += r.bytes;
@@ -190,8 +189,7 @@ static enum hll_change sparse_raise(struct buf *b, unsigned at, uint8_t value, s
     size_t n = run_write(parts, r.value, at - first);
     n += run_write(parts + n, value, 1);
     n += run_write(parts + n, r.value, first + r.n - 1 - at);
-    if (n > r.bytes && s.n + n - r.bytes > sparse_max + HLL_HEAD)
-        return promote_and_raise(b, at, value);
+    if (n > r.bytes && s.n + n - r.bytes > sparse_max) return promote_and_raise(b, at, value);
     splice(b, i, r.bytes, parts, n);
     join_runs(b, before);
     return HLL_CHANGED;

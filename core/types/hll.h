@@ -12,7 +12,7 @@
  * A sparse one becomes dense when it grows past the limit or needs a register above 32.
  * The same calls give the same bytes as on Redis. Bytes come from users: whatever they hold, the
  * functions stay inside them and say false when the runs do not cover all registers exactly.
- * Works on a `struct buf` that holds the whole string. Pure. Tests: unit/hll, tests/compat. */
+ * Works on a `struct buf` that holds the whole string. Pure. Tests: compat/test_hll. */
 #ifndef CORE_TYPES_HLL_H
 #define CORE_TYPES_HLL_H
 
@@ -33,8 +33,8 @@ bool hll_is_sparse(struct slice s);
 /* An empty one, sparse. */
 void hll_init(struct buf *b);
 
-/* Counts an element. `sparse_max`: bytes of runs up to which it stays sparse. The estimate is out
- * of date after HLL_CHANGED: hll_forget_count. */
+/* Counts an element. `sparse_max`: bytes, head and all, up to which it stays sparse. The estimate
+ * is out of date after HLL_CHANGED: hll_forget_count. */
 enum hll_change hll_add(struct buf *b, struct slice element, size_t sparse_max);
 /* Raises a register. */
 enum hll_change hll_raise(struct buf *b, unsigned at, uint8_t value, size_t sparse_max);

@@ -297,7 +297,8 @@ static void cmd_pfdebug(struct call *c)
     }
     if (!is_one(c, &v)) return;
     buf_puts(&b, bytes_of(&v));
-    while (i < n && !arg_is(c, 1, subs[i].name)) i++;
+    while (i < n && !arg_is(c, 1, subs[i].name))
+        i++;
     if (i < n)
         subs[i].run(c, &v, &b);
     else
@@ -322,7 +323,8 @@ static bool self_test(uint64_t elements)
     }
     ok = ok && hll_merge(buf_slice(&sparse), one) && hll_merge(buf_slice(&dense), two) &&
          memcmp(one, two, sizeof(one)) == 0;
-    uint64_t count = hll_estimate(one), off = count > elements ? count - elements : elements - count;
+    uint64_t count = hll_estimate(one),
+             off = count > elements ? count - elements : elements - count;
     buf_free(&sparse);
     buf_free(&dense);
     return ok && off <= elements / 20 + 1;
@@ -357,9 +359,9 @@ const struct command cmds_hll[] = {
         "Shows the inner form of a HyperLogLog, for tests.", "subcommand:string key:key",
         KEYS(2, 2, 1, KEY_RW | KEY_ACCESS)),
     ROW("PFMERGE", cmd_pfmerge, -2, CMD_WRITE | CMD_DENYOOM, "2.8.9",
-        "O(N), N: HyperLogLogs, with a large constant",
-        "Unites HyperLogLogs into the first one.", "destkey:key [sourcekey:key...]",
-        KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_INSERT), KEYS(2, -1, 1, KEY_RO | KEY_ACCESS)),
+        "O(N), N: HyperLogLogs, with a large constant", "Unites HyperLogLogs into the first one.",
+        "destkey:key [sourcekey:key...]", KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_INSERT),
+        KEYS(2, -1, 1, KEY_RO | KEY_ACCESS)),
     ROW("PFSELFTEST", cmd_pfselftest, 1, CMD_ADMIN, "2.8.9", "O(1)",
         "Tests the counting of HyperLogLogs.", "", { 0 }),
     COMMANDS_END,
