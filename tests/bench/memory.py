@@ -1,5 +1,12 @@
 #!/usr/bin/env python3
-"""Resident bytes per key: 1,000,000 keys of 16-byte name and 16-byte value, ours beside redis-server."""
+"""Resident bytes per key or member, ours beside redis-server, the same data in the same run.
+
+    tests/bench/memory.py [--keys 1000000] [SHAPE ...]
+
+Small shapes: KEYS keys of each kind. Big shapes: one key with KEYS members. TANIST_BUILD names the
+build folder (a release build).
+"""
+import argparse
 import os
 import subprocess
 import sys
@@ -10,44 +17,68 @@ BUILD = os.environ.get("TANIST_BUILD", os.path.join(ROOT, "build-release"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from lib import Client, encode, free_port, wait_for  # noqa: E402
 
-KEYS = 1_000_000
+BATCH = 5000
+
+
+def name(i):
+    return b"key:%012d" % i
+
+
+SHAPES = {
+    "strings": lambda i: (b"SET", name(i), b"value%011d" % i),
+    "integers": lambda i: (b"SET", name(i), b"%d" % (100000 + i)),
+    "hashes": lambda i: (b"HSET", name(i), *(x for f in range(5) for x in (b"field%d" % f, b"%d" % (i + f)))),
+    "sets": lambda i: (b"SADD", name(i), *(b"%d" % (i + k * 7) for k in range(10))),
+    "lists": lambda i: (b"RPUSH", name(i), *(b"element:%d" % (i + k) for k in range(10))),
+    "zsets": lambda i: (b"ZADD", name(i), *(x for k in range(10) for x in (b"%d" % (i + k), b"member:%d" % k))),
+    "big-hash": lambda i: (b"HSET", b"big", name(i), b"value%011d" % i),
+    "big-set": lambda i: (b"SADD", b"big", name(i)),
+    "big-zset": lambda i: (b"ZADD", b"big", b"%d" % (i * 7919 % 1000003), name(i)),
+}
 
 
 def resident(pid):
     with open(f"/proc/{pid}/status") as f:
-        for line in f:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-    return 0
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmRSS:"))
 
 
-def measure(argv, folder):
+def fill(port, shape, keys):
+    with Client(port) as c:
+        for at in range(0, keys, BATCH):
+            n = min(BATCH, keys - at)
+            c.send_bytes(b"".join(encode(SHAPES[shape](i)) for i in range(at, at + n)))
+            for _ in range(n):
+                c.read()
+
+
+def measure(argv, shape, keys, folder):
     port = free_port()
     proc = subprocess.Popen(argv + ["--port", str(port), "--save", ""], cwd=folder,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         def up():
-            with Client(port, timeout=2):
-                return True
+            with Client(port, timeout=2) as c:
+                return c.cmd("PING")
         wait_for("the server", up)
         before = resident(proc.pid)
-        with Client(port) as c:
-            for at in range(0, KEYS, 10000):
-                c.send_bytes(b"".join(encode(("SET", f"key:{i:012d}", f"value{i:011d}")) for i in range(at, at + 10000)))
-                for _ in range(10000):
-                    c.read()
-        return (resident(proc.pid) - before) / KEYS
+        fill(port, shape, keys)
+        return (resident(proc.pid) - before) / keys
     finally:
         proc.kill()
         proc.wait()
 
 
 def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--keys", type=int, default=1_000_000)
+    p.add_argument("shapes", nargs="*", default=list(SHAPES))
+    a = p.parse_args()
+    print(f"{'shape':12}{'ours':>10}{'redis':>10}{'ratio':>8}   resident bytes each, {a.keys} of them")
     with tempfile.TemporaryDirectory(prefix="tanist-bench-") as folder:
-        ours = measure([os.path.join(BUILD, "tanist")], folder)
-        theirs = measure(["/usr/bin/redis-server"], folder)
-    print(f"resident bytes a key, {KEYS} keys of 16 + 16 bytes: ours {ours:.1f}, redis {theirs:.1f}, "
-          f"ratio {ours / theirs:.2f}")
+        for shape in a.shapes or SHAPES:
+            ours = measure([os.path.join(BUILD, "tanist")], shape, a.keys, folder)
+            theirs = measure(["/usr/bin/redis-server"], shape, a.keys, folder)
+            print(f"{shape:12}{ours:>10.1f}{theirs:>10.1f}{ours / theirs:>8.2f}", flush=True)
 
 
 if __name__ == "__main__":
