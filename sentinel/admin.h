@@ -2,7 +2,7 @@
  *
  * One row an event kind; each function checks its words, changes the model and answers once, in
  * Redis' words. Answers that depend on the saved state become errors when saving fails.
- * Pure. Tests: scenes/admin. */
+ * Pure. Tests: scenes (admin). */
 #ifndef SENTINEL_ADMIN_H
 #define SENTINEL_ADMIN_H
 

@@ -1,7 +1,7 @@
 /* options: the per-group options, one row each, for SENTINEL SET and for the file alike.
  *
  * A row says how many words the value has, where it is kept and what is allowed; reading and
- * writing are generic. Pure. Tests: scenes/admin, unit/sn_state. */
+ * writing are generic. Pure. Tests: scenes (admin), unit/sn_state. */
 #ifndef SENTINEL_OPTIONS_H
 #define SENTINEL_OPTIONS_H
 

@@ -1,7 +1,7 @@
 /* params: the periods and limits of the Sentinel core that SENTINEL DEBUG can change.
  *
  * One row a parameter: name, offset, default. Values are milliseconds, all greater than zero.
- * Pure. Tests: scenes/admin. */
+ * Pure. Tests: scenes (admin). */
 #ifndef SENTINEL_PARAMS_H
 #define SENTINEL_PARAMS_H
 

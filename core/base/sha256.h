@@ -1,5 +1,5 @@
 /* sha256: the digest of FIPS 180-4, for the passwords of users (kept as hexadecimal digests).
- * Pure. sha256_hex("abc") begins with ba7816bf. Tests: unit/acl. */
+ * Pure. sha256_hex("abc") begins with ba7816bf. Tests: unit/base. */
 #ifndef CORE_BASE_SHA256_H
 #define CORE_BASE_SHA256_H
 

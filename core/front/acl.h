@@ -8,7 +8,7 @@
  *
  * Owned by the front. A user lives until it is deleted; clients point to it, and are closed when it
  * goes. Rules are text (acl_rules.c) and are all applied or none. Denials are kept for ACL LOG.
- * Layer core/front. Tests: unit/acl. */
+ * Layer core/front. Tests: unit/front, e2e/test_config. */
 #ifndef CORE_FRONT_ACL_H
 #define CORE_FRONT_ACL_H
 

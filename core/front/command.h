@@ -2,7 +2,7 @@
  *
  * A family file ends with a table of rows; a personality registers its tables. Rows are constant;
  * what changes (call counters, renamed names, ids for ACL bits) stands in the registry, which
- * belongs to a `struct front`. Layer core/front. Tests: unit/front, e2e/rows. */
+ * belongs to a `struct front`. Layer core/front. Tests: unit/front, compat/test_commands. */
 #ifndef CORE_FRONT_COMMAND_H
 #define CORE_FRONT_COMMAND_H
 

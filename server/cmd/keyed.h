@@ -1,5 +1,5 @@
 /* keyed: what all command families share: the database of a call, look-ups that reply when the
- * type is wrong, and how a change of a key is told. Layer server. Tests: e2e/commands. */
+ * type is wrong, and how a change of a key is told. Layer server. Tests: compat. */
 #ifndef SERVER_CMD_KEYED_H
 #define SERVER_CMD_KEYED_H
 

@@ -3,6 +3,7 @@
 #include "core/base/glob.h"
 #include "core/base/num.h"
 #include "core/base/rand.h"
+#include "core/base/sha256.h"
 #include "core/base/vec.h"
 #include "tests/unit/check_main.h"
 
@@ -63,6 +64,33 @@ END_TEST
 START_TEST(crc_check_value) { ck_assert_uint_eq(crc64(0, "123456789", 9), 0xe9c6d914c4b8d9cau); }
 END_TEST
 
+/* Lengths around the ends of a block: the padding takes one more there or not. */
+START_TEST(sha256_of_many_lengths)
+{
+    static const struct {
+        size_t n;
+        const char *hex;
+    } rows[] = {
+        {    0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+        {    3, "9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0" },
+        {   55, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318" },
+        {   56, "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a" },
+        {   63, "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34" },
+        {   64, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb" },
+        {   65, "635361c48bb9eab14198e76ea8ab7f1a41685d6ad62aa9146d301d4f17eb0ae0" },
+        {  119, "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb" },
+        {  120, "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c" },
+        { 1000, "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3" },
+    };
+    char text[1000], hex[2 * SHA256_BYTES];
+    memset(text, 'a', sizeof(text));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sha256_hex(slice_of(text, rows[i].n), hex);
+        ck_assert_mem_eq(hex, rows[i].hex, sizeof(hex));
+    }
+}
+END_TEST
+
 START_TEST(globs)
 {
     static const struct {
@@ -105,6 +133,6 @@ END_TEST
 
 static const struct unit_case cases[] = { UNIT(integers_are_strict),     UNIT(integers_print),
                                           UNIT(doubles_round_trip),      UNIT(memory_units),
-                                          UNIT(crc_check_value),         UNIT(globs),
-                                          UNIT(buffers_slide_and_shrink) };
+                                          UNIT(crc_check_value),         UNIT(sha256_of_many_lengths),
+                                          UNIT(globs),                   UNIT(buffers_slide_and_shrink) };
 UNIT_MAIN("base", cases)
