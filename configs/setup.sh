@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs what is missing on Debian (as root) and builds Tanist into build-release/.
 # Usage: sh configs/setup.sh            what users need
-#        sh configs/setup.sh tests      also what the tests need (Check, clang, a real Redis to compare with)
+#        sh configs/setup.sh tests      also what the tests need (Check, a real Redis to compare with)
 set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libev-dev libcjson-dev liblzf-dev libjemalloc-dev"
-test_packages="check clang libclang-rt-14-dev redis-server redis-sentinel redis-tools git"
+test_packages="check redis-server redis-sentinel redis-tools"
 
 missing() {
     for p in "$@"; do
