@@ -37,4 +37,20 @@ enum rdb_build rdb_load_zset_listpack(struct rdb_in *in, struct rdb_building *b)
 enum rdb_type rdb_code_of_zset(const struct entry *e);
 void rdb_save_zset(struct rdb_out *o, const struct entry *e);
 
+enum rdb_build rdb_load_list(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_quicklist(struct rdb_in *in, struct rdb_building *b); /* of ziplists */
+enum rdb_build rdb_load_quicklist_2(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_list_ziplist(struct rdb_in *in, struct rdb_building *b);
+void rdb_abandon_list(struct rdb_building *b);
+void rdb_save_list(struct rdb_out *o, const struct entry *e);
+
+/* Forms that Redis wrote before 7.0 (values_old.c). */
+struct packed;
+/* NULL: the bytes are damaged. */
+struct packed *rdb_packed_from_ziplist(struct slice bytes);
+struct packed *rdb_packed_from_zipmap(struct slice bytes);
+enum rdb_build rdb_load_hash_zipmap(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_hash_ziplist(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_zset_ziplist(struct rdb_in *in, struct rdb_building *b);
+
 #endif
