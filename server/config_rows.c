@@ -235,7 +235,7 @@ const struct conf_row server_config_rows[] = {
     BOOL("lazyfree-lazy-expire", lazyfree_lazy_expire, false,
          .what = "free expired values beside the work"),
     BOOL("lazyfree-lazy-server-del", lazyfree_lazy_server_del, false,
-         NO_EFFECT("overwritten values are small until lists and the like are served")),
+         .what = "keys that a command removes on its way go as by UNLINK"),
     BOOL("lazyfree-lazy-user-del", lazyfree_lazy_user_del, false, .what = "DEL works as UNLINK"),
     BOOL("lazyfree-lazy-user-flush", lazyfree_lazy_user_flush, false,
          .what = "FLUSHDB and FLUSHALL work as with ASYNC"),

@@ -257,7 +257,7 @@ size_t session_mem(const struct client *cl)
     const struct session *se = session_get(cl);
     if (!se) return 0;
     return mem_size(se) + cl->multi_mem + se->queue.cap * sizeof(struct queued) +
-           (size_t)se->watched_n * sizeof(struct watch);
+           (size_t)se->watched_n * sizeof(struct watch) + (se->waiter ? mem_size(se->waiter) : 0);
 }
 
 void txn_discard(struct client *cl)

@@ -7,6 +7,7 @@
 
 #define DATABASES 16
 #define BURY_EFFORT 64   /* a value of more allocations than this is worth another thread */
+#define BURY_ALWAYS 4096 /* one of more than this would be felt: nobody need ask for it */
 #define RANDOM_TRIES 100 /* when all keys might be expired and must stay */
 
 /* A whole database; the empty key is a key. */
@@ -105,7 +106,7 @@ void ks_changed(struct value *v)
 
 static void end_entry(struct keyspace *ks, struct entry *e, bool lazy)
 {
-    if (lazy && ks->hooks.bury && value_free_effort(e) > BURY_EFFORT)
+    if (ks->hooks.bury && value_free_effort(e) > (lazy ? BURY_EFFORT : BURY_ALWAYS))
         ks->hooks.bury(ks->hooks.app, e);
     else
         entry_free(e);

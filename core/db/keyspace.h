@@ -117,7 +117,8 @@ void ks_put(struct value *v, struct entry *e, bool keep_access);
  * ENTRY_NO_DEADLINE or KS_KEEP_DEADLINE. */
 void ks_set_string(struct value *v, struct slice key, struct slice s, enum string_form form,
                    int64_t deadline);
-/* Removes what the handle shows and frees it; `lazy` hands big values to hooks.bury. */
+/* Removes what the handle shows and frees it; `lazy` hands big values to hooks.bury
+ * (very big ones go there in any case). */
 void ks_remove_value(struct value *v, enum touch_kind kind, bool lazy);
 /* Look up for write and remove: was it there? */
 bool ks_remove(struct ks_db *db, struct slice key, bool lazy);
