@@ -69,7 +69,9 @@ enum rdb_build rdb_load_hash(struct rdb_in *in, struct rdb_building *b)
         hash_expect(&v, expected(b), b->limits);
     }
     while (b->left) {
-        if (!load_pair(in, &v, b->limits)) return rdb_build_ended(in);
+        bool ok = load_pair(in, &v, b->limits);
+        b->part = v.e; /* it may have moved */
+        if (!ok) return rdb_build_ended(in);
         if (!rdb_build_next(in, b)) break;
     }
     return b->left ? RDB_PART : built(b);
@@ -87,15 +89,17 @@ enum rdb_build rdb_load_hash_listpack(struct rdb_in *in, struct rdb_building *b)
 
 enum rdb_type rdb_code_of_hash(const struct entry *e)
 {
-    return hash_packed(e) ? RDB_HASH_LISTPACK : RDB_HASH;
+    return hash_is_compact(e) ? RDB_HASH_LISTPACK : RDB_HASH;
 }
 
 void rdb_save_hash(struct rdb_out *o, const struct entry *e)
 {
     struct hash_iter it;
     struct hash_pair p;
-    if (hash_packed(e)) {
-        rdb_put_string(o, packed_bytes(hash_packed(e)));
+    if (hash_is_compact(e)) {
+        struct packed *made;
+        rdb_put_string(o, hash_packed_bytes(e, &made));
+        packed_free(made);
         return;
     }
     rdb_put_len(o, hash_count(e));
@@ -118,7 +122,9 @@ enum rdb_build rdb_load_set(struct rdb_in *in, struct rdb_building *b)
     struct value v = { .e = b->part };
     while (b->left) {
         if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
-        if (!set_add(&v, s, b->limits)) return damaged(in, "a set has a member twice");
+        bool added = set_add(&v, s, b->limits);
+        b->part = v.e; /* it may have moved */
+        if (!added) return damaged(in, "a set has a member twice");
         if (!rdb_build_next(in, b)) break;
     }
     return b->left ? RDB_PART : built(b);
@@ -146,7 +152,7 @@ enum rdb_build rdb_load_set_listpack(struct rdb_in *in, struct rdb_building *b)
 /* Redis 7.0 knows no set in a listpack: such ones are written member by member. */
 enum rdb_type rdb_code_of_set(const struct entry *e)
 {
-    return set_intset(e) ? RDB_SET_INTSET : RDB_SET;
+    return set_is_intset(e) ? RDB_SET_INTSET : RDB_SET;
 }
 
 void rdb_save_set(struct rdb_out *o, const struct entry *e)
@@ -154,8 +160,10 @@ void rdb_save_set(struct rdb_out *o, const struct entry *e)
     struct set_iter it;
     struct slice s;
     char tmp[SET_TMP];
-    if (set_intset(e)) {
-        rdb_put_string(o, intset_bytes(set_intset(e)));
+    if (set_is_intset(e)) {
+        struct intset *made;
+        rdb_put_string(o, set_intset_bytes(e, &made));
+        intset_free(made);
         return;
     }
     rdb_put_len(o, set_count(e));

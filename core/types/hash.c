@@ -6,7 +6,7 @@
 #include "core/types/room.h"
 #include "core/types/varlen.h"
 
-enum { PACKED, TABLE };
+enum { INLINE, PACKED, TABLE };
 
 #define SCAN_STEPS_A_PAIR 10 /* buckets: a sparse table must not make one call long */
 
@@ -80,6 +80,98 @@ static uint64_t hash_of(const struct big *b, struct slice field)
     return hash_bytes(field.p, field.n, &b->key);
 }
 
+/* --- in the entry: | length | field | length | value | length | field | ... ---------------- */
+
+struct pair_at {
+    size_t at, next; /* offsets of this pair and of the one behind */
+    struct slice field, value;
+};
+
+/* False at the end. */
+static bool inline_pair(struct slice d, size_t at, struct pair_at *out)
+{
+    if (at >= d.n) return false;
+    out->at = at;
+    out->field.p = varlen_get(d.p + at, &out->field.n);
+    out->value.p = varlen_get(out->field.p + out->field.n, &out->value.n);
+    out->next = (size_t)(out->value.p - d.p) + out->value.n;
+    return true;
+}
+
+static bool inline_find(struct slice d, struct slice field, struct pair_at *out)
+{
+    for (out->next = 0; inline_pair(d, out->next, out);)
+        if (slice_eq(out->field, field)) return true;
+    return false;
+}
+
+static size_t inline_count(struct slice d)
+{
+    struct pair_at p = { 0 };
+    size_t n = 0;
+    while (inline_pair(d, p.next, &p))
+        n++;
+    return n;
+}
+
+static char *put_item(char *to, struct slice s)
+{
+    to = varlen_put(to, s.n);
+    if (s.n) memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
+static void become_inline(struct value *v, const char *bytes, size_t n)
+{
+    value_become(v, &(struct value_form){ INLINE, 0, 0, slice_of(bytes, n) });
+}
+
+static bool inline_fits(size_t others, struct slice field, struct slice value)
+{
+    return field.n < ENTRY_EMBED_MAX && value.n < ENTRY_EMBED_MAX &&
+           others + cell_size(field.n, value.n) <= ENTRY_EMBED_MAX;
+}
+
+/* False: there is no room. */
+static bool put_inline(struct value *v, struct slice field, struct slice value, bool *is_new)
+{
+    struct slice d = entry_embed(v->e);
+    struct pair_at p;
+    char room[ENTRY_EMBED_MAX], *to = room;
+    *is_new = !inline_find(d, field, &p);
+    if (*is_new) p.at = p.next = d.n;
+    size_t behind = d.n - p.next;
+    if (!inline_fits(p.at + behind, field, value)) return false;
+    memcpy(to, d.p, p.at);
+    to = put_item(put_item(to + p.at, field), value);
+    memcpy(to, d.p + p.next, behind);
+    become_inline(v, room, (size_t)(to - room) + behind);
+    return true;
+}
+
+static bool remove_inline(struct value *v, struct slice field)
+{
+    struct slice d = entry_embed(v->e);
+    struct pair_at p;
+    char room[ENTRY_EMBED_MAX];
+    if (!inline_find(d, field, &p)) return false;
+    memcpy(room, d.p, p.at);
+    memcpy(room + p.at, d.p + p.next, d.n - p.next);
+    become_inline(v, room, d.n - (p.next - p.at));
+    return true;
+}
+
+static struct packed *inline_to_packed(struct slice d)
+{
+    struct packed *p = packed_new();
+    struct pair_at at = { 0 };
+    while (inline_pair(d, at.next, &at)) {
+        packed_append(&p, at.field);
+        packed_append(&p, at.value);
+    }
+    return p;
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
 static struct big *big_new(const struct hash_key *key, size_t expected)
@@ -136,30 +228,58 @@ static bool put_big(struct big *b, struct slice field, struct slice value)
 
 struct entry *hash_new(struct slice key, int64_t deadline)
 {
-    return entry_new_ptr(key, VALUE_HASH, PACKED, packed_new(), deadline);
+    return entry_new(&(struct entry_spec){
+        .key = key, .type = VALUE_HASH, .encoding = INLINE, .deadline = deadline });
 }
 
-const struct packed *hash_packed(const struct entry *e)
+bool hash_is_compact(const struct entry *e) { return e->encoding != TABLE; }
+
+struct slice hash_packed_bytes(const struct entry *e, struct packed **made)
 {
-    return e->encoding == PACKED ? packed_of(e) : NULL;
+    must(hash_is_compact(e));
+    *made = e->encoding == INLINE ? inline_to_packed(entry_embed(e)) : NULL;
+    return packed_bytes(*made ? *made : packed_of(e));
+}
+
+static void become_ptr(struct value *v, uint8_t encoding, void *ptr)
+{
+    value_become(v,
+                 &(struct value_form){ encoding, ENTRY_WORD | ENTRY_OWNS, (uintptr_t)ptr, { 0 } });
 }
 
 /* Gives the value its big form, with room for `expected` fields. */
 static void become_table(struct value *v, size_t expected, const struct type_limits *l)
 {
-    struct packed *p = packed_of(v->e);
-    char tmp[2][PACKED_TMP];
-    size_t n = packed_count(p) / 2;
+    struct packed *p = v->e->encoding == PACKED ? packed_of(v->e) : NULL;
+    size_t n = hash_count(v->e);
     struct big *b = big_new(&l->hash, n > expected ? n : expected);
-    for (size_t at = packed_first(p); at;) {
-        struct slice field = packed_text(p, at, tmp[0]);
-        at = packed_next(p, at);
-        put_big(b, field, packed_text(p, at, tmp[1])); /* a damaged file may repeat fields */
-        at = packed_next(p, at);
-    }
+    struct hash_iter it;
+    struct hash_pair pair;
+    hash_iter_start(&it, v->e);
+    while (hash_iter_next(&it, &pair))
+        put_big(b, pair.field, pair.value); /* a damaged file may repeat fields */
+    hash_iter_end(&it);
+    become_ptr(v, TABLE, b);
     packed_free(p);
-    *entry_word(v->e) = (uintptr_t)b;
-    v->e->encoding = TABLE;
+}
+
+/* From a packed that has come from outside: the entry itself, if there is room. */
+static void become_inline_if_small(struct value *v)
+{
+    struct packed *p = packed_of(v->e);
+    struct hash_iter it;
+    struct hash_pair pair;
+    char room[ENTRY_EMBED_MAX], *to = room;
+    bool fits = packed_size(p) <= 2 * ENTRY_EMBED_MAX;
+    hash_iter_start(&it, v->e);
+    while (fits && hash_iter_next(&it, &pair)) {
+        fits = inline_fits((size_t)(to - room), pair.field, pair.value);
+        if (fits) to = put_item(put_item(to, pair.field), pair.value);
+    }
+    hash_iter_end(&it);
+    if (!fits) return;
+    become_inline(v, room, (size_t)(to - room));
+    packed_free(p);
 }
 
 static bool short_enough(const struct packed *p, const struct type_limits *l)
@@ -175,7 +295,10 @@ struct entry *hash_new_packed(struct slice key, struct packed *p, int64_t deadli
                               const struct type_limits *limits)
 {
     struct value v = { .e = entry_new_ptr(key, VALUE_HASH, PACKED, p, deadline) };
-    if (!short_enough(p, or_defaults(limits))) become_table(&v, 0, or_defaults(limits));
+    if (short_enough(p, or_defaults(limits)))
+        become_inline_if_small(&v);
+    else
+        become_table(&v, 0, or_defaults(limits));
     return v.e;
 }
 
@@ -183,6 +306,7 @@ struct entry *hash_new_packed(struct slice key, struct packed *p, int64_t deadli
 
 size_t hash_count(const struct entry *e)
 {
+    if (e->encoding == INLINE) return inline_count(entry_embed(e));
     return e->encoding == PACKED ? packed_count(packed_of(e)) / 2 : table_count(&big_of(e)->t);
 }
 
@@ -194,6 +318,12 @@ static size_t find_packed(const struct packed *p, struct slice field)
 
 bool hash_get(const struct entry *e, struct slice field, char tmp[HASH_TMP], struct slice *value)
 {
+    if (e->encoding == INLINE) {
+        struct pair_at p;
+        bool found = inline_find(entry_embed(e), field, &p);
+        if (found) *value = p.value;
+        return found;
+    }
     if (e->encoding == PACKED) {
         const struct packed *p = packed_of(e);
         size_t at = find_packed(p, field);
@@ -207,7 +337,7 @@ bool hash_get(const struct entry *e, struct slice field, char tmp[HASH_TMP], str
 }
 
 /* Gives the position behind the pair. */
-static size_t pair_at(const struct packed *p, size_t at, struct hash_pair *out)
+static size_t packed_pair(const struct packed *p, size_t at, struct hash_pair *out)
 {
     out->field = packed_text(p, at, out->tmp[0]);
     at = packed_next(p, at);
@@ -224,18 +354,25 @@ static void pair_of(const void *cell, struct hash_pair *out)
 
 void hash_iter_start(struct hash_iter *it, const struct entry *e)
 {
-    it->packed = hash_packed(e);
-    if (it->packed)
-        it->at = packed_first(it->packed);
-    else
-        table_iter_start(&it->it, &big_of(e)->t);
+    it->e = e;
+    it->at = 0;
+    if (e->encoding == PACKED) it->at = packed_first(packed_of(e));
+    if (e->encoding == TABLE) table_iter_start(&it->it, &big_of(e)->t);
 }
 
 bool hash_iter_next(struct hash_iter *it, struct hash_pair *out)
 {
-    if (it->packed) {
+    struct pair_at p;
+    if (it->e->encoding == INLINE) {
+        if (!inline_pair(entry_embed(it->e), it->at, &p)) return false;
+        it->at = p.next;
+        out->field = p.field;
+        out->value = p.value;
+        return true;
+    }
+    if (it->e->encoding == PACKED) {
         if (!it->at) return false;
-        it->at = pair_at(it->packed, it->at, out);
+        it->at = packed_pair(packed_of(it->e), it->at, out);
         return true;
     }
     const void *cell = table_iter_next(&it->it);
@@ -245,41 +382,59 @@ bool hash_iter_next(struct hash_iter *it, struct hash_pair *out)
 
 void hash_iter_end(struct hash_iter *it)
 {
-    if (!it->packed) table_iter_end(&it->it);
+    if (it->e->encoding == TABLE) table_iter_end(&it->it);
+}
+
+/* The nth pair of what stands in the entry. */
+static void inline_nth(const struct entry *e, uint64_t n, struct hash_pair *out)
+{
+    struct hash_iter it;
+    hash_iter_start(&it, e);
+    do
+        must(hash_iter_next(&it, out));
+    while (n--);
+    hash_iter_end(&it);
 }
 
 void hash_random(const struct entry *e, struct rng *rng, struct hash_pair *out)
 {
-    must(hash_count(e) > 0);
-    if (e->encoding == TABLE) {
+    size_t n = hash_count(e);
+    must(n > 0);
+    if (e->encoding == TABLE)
         pair_of(table_random(&big_of(e)->t, rng), out);
-        return;
+    else if (e->encoding == INLINE)
+        inline_nth(e, rng_below(rng, n), out);
+    else
+        packed_pair(packed_of(e), packed_seek(packed_of(e), 2 * (int64_t)rng_below(rng, n)), out);
+}
+
+static void random_many_packed(const struct packed *p, struct rng *rng, size_t n,
+                               void (*fn)(void *app, const struct hash_pair *pair), void *app)
+{
+    struct hash_pair pair;
+    VEC(size_t) places = { 0 };
+    vec_reserve(&places, packed_count(p) / 2);
+    for (size_t at = packed_first(p); at; at = packed_next(p, packed_next(p, at)))
+        vec_push(&places, at);
+    while (n--) {
+        packed_pair(p, places.at[rng_below(rng, places.n)], &pair);
+        fn(app, &pair);
     }
-    const struct packed *p = packed_of(e);
-    pair_at(p, packed_seek(p, 2 * (int64_t)rng_below(rng, packed_count(p) / 2)), out);
+    vec_free(&places);
 }
 
 void hash_random_many(const struct entry *e, struct rng *rng, size_t n,
                       void (*fn)(void *app, const struct hash_pair *pair), void *app)
 {
     struct hash_pair pair;
-    if (e->encoding == TABLE) {
-        while (n--) {
-            hash_random(e, rng, &pair);
-            fn(app, &pair);
-        }
+    if (e->encoding == PACKED) {
+        random_many_packed(packed_of(e), rng, n, fn, app);
         return;
     }
-    const struct packed *p = packed_of(e);
-    VEC(size_t) places = { 0 };
-    vec_reserve(&places, packed_count(p) / 2);
-    for (size_t at = packed_first(p); at; at = packed_next(p, packed_next(p, at)))
-        vec_push(&places, at);
     while (n--) {
-        pair_at(p, places.at[rng_below(rng, places.n)], &pair);
+        hash_random(e, rng, &pair);
         fn(app, &pair);
     }
-    vec_free(&places);
 }
 
 struct scan_to {
@@ -300,12 +455,13 @@ static void scan_cell(void *app, void *cell)
 uint64_t hash_scan(const struct entry *e, uint64_t cursor, uint64_t count,
                    void (*fn)(void *app, const struct hash_pair *pair), void *app)
 {
-    if (e->encoding == PACKED) {
+    if (e->encoding != TABLE) {
+        struct hash_iter it;
         struct hash_pair pair;
-        for (size_t at = packed_first(packed_of(e)); at;) {
-            at = pair_at(packed_of(e), at, &pair);
+        hash_iter_start(&it, e);
+        while (hash_iter_next(&it, &pair))
             fn(app, &pair);
-        }
+        hash_iter_end(&it);
         return 0;
     }
     struct scan_to to = { fn, app, 0 };
@@ -333,12 +489,24 @@ static bool put_packed(struct value *v, struct slice field, struct slice value)
     return !at;
 }
 
-static bool fits_packed(const struct entry *e, struct slice field, struct slice value,
-                        const struct type_limits *l)
+static bool fits_compact(const struct entry *e, struct slice field, struct slice value,
+                         const struct type_limits *l)
 {
-    return (int64_t)field.n <= l->hash_max_listpack_value &&
-           (int64_t)value.n <= l->hash_max_listpack_value &&
+    if ((int64_t)field.n > l->hash_max_listpack_value) return false;
+    if ((int64_t)value.n > l->hash_max_listpack_value) return false;
+    return e->encoding == INLINE ||
            packed_takes(packed_of(e), packed_item_size(field) + packed_item_size(value));
+}
+
+/* Into one of the compact forms. */
+static bool put_compact(struct value *v, struct slice field, struct slice value)
+{
+    bool is_new;
+    if (v->e->encoding == INLINE) {
+        if (put_inline(v, field, value, &is_new)) return is_new;
+        become_ptr(v, PACKED, inline_to_packed(entry_embed(v->e)));
+    }
+    return put_packed(v, field, value);
 }
 
 bool hash_put(struct value *v, struct slice field, struct slice value,
@@ -346,9 +514,9 @@ bool hash_put(struct value *v, struct slice field, struct slice value,
 {
     const struct type_limits *l = or_defaults(limits);
     must(value_is(v, VALUE_HASH));
-    if (v->e->encoding == PACKED && !fits_packed(v->e, field, value, l)) become_table(v, 0, l);
+    if (v->e->encoding != TABLE && !fits_compact(v->e, field, value, l)) become_table(v, 0, l);
     if (v->e->encoding == TABLE) return put_big(big_of(v->e), field, value);
-    bool is_new = put_packed(v, field, value);
+    bool is_new = put_compact(v, field, value);
     if ((int64_t)hash_count(v->e) > l->hash_max_listpack_entries) become_table(v, 0, l);
     return is_new;
 }
@@ -362,6 +530,7 @@ bool hash_remove(struct value *v, struct slice field)
         mem_free(cell);
         return cell != NULL;
     }
+    if (v->e->encoding == INLINE) return remove_inline(v, field);
     struct packed *p = packed_of(v->e);
     size_t at = find_packed(p, field);
     if (!at) return false;
@@ -373,15 +542,14 @@ bool hash_remove(struct value *v, struct slice field)
 void hash_expect(struct value *v, size_t n, const struct type_limits *limits)
 {
     const struct type_limits *l = or_defaults(limits);
-    if (v->e->encoding == PACKED && (int64_t)n > l->hash_max_listpack_entries)
-        become_table(v, n, l);
+    if (v->e->encoding != TABLE && (int64_t)n > l->hash_max_listpack_entries) become_table(v, n, l);
 }
 
 /* --- the row ------------------------------------------------------------------------------ */
 
 static const char *encoding_name(const struct entry *e)
 {
-    return e->encoding == PACKED ? "listpack" : "hashtable";
+    return e->encoding == TABLE ? "hashtable" : "listpack";
 }
 
 static void free_value(uint8_t encoding, void *ptr)

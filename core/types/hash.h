@@ -1,10 +1,11 @@
 /* hash: fields and their values.
  *
- * Encodings (hidden; their names are listpack, hashtable): field and value side by side in one
- * `struct packed` up to the limits; beyond, a table of one block a field, which holds the value
- * too. Conversion happens inside, and only towards the big form.
- * Readers take an entry, changes a handle; both must be of type hash. A change never moves the
- * entry. The last field's removal leaves an empty hash: the caller removes the key. Slices given
+ * Encodings (hidden; their names are listpack, listpack, hashtable): field and value side by side
+ * in the entry itself while that has room; in one `struct packed` up to the limits; beyond, a table
+ * of one block a field, which holds the value too. Conversion happens inside, and only towards the
+ * bigger forms.
+ * Readers take an entry, changes a handle; both must be of type hash. A change may move the entry.
+ * The last field's removal leaves an empty hash: the caller removes the key. Slices given
  * must not lie in the value itself; slices got are lent until the next change or the next use of
  * their `tmp`. The keyspace's ks_changed() is the caller's to call.
  * Pure. Tests: unit/hash (differential against an array of pairs), compat/test_hashes. */
@@ -21,12 +22,13 @@
 /* --- life --------------------------------------------------------------------------------- */
 /* Empty. To fill it before it is anybody's: struct value v = { .e = hash_new(...) }. */
 struct entry *hash_new(struct slice key, int64_t deadline);
-/* Takes a packed of field, value, field, value ... without repeated fields; it may have any size:
- * beyond the limits it becomes a table. */
+/* Takes a packed of field, value, field, value ... of any size: it gets the form that fits. */
 struct entry *hash_new_packed(struct slice key, struct packed *p, int64_t deadline,
                               const struct type_limits *limits);
-/* The compact form; NULL: it is a table. */
-const struct packed *hash_packed(const struct entry *e);
+/* It is no table, but one of the forms that stand as a packed in the RDB. */
+bool hash_is_compact(const struct entry *e);
+/* The bytes of that packed, lent until packed_free(*made); *made may be NULL. */
+struct slice hash_packed_bytes(const struct entry *e, struct packed **made);
 
 /* --- reading ------------------------------------------------------------------------------ */
 size_t hash_count(const struct entry *e);
@@ -44,8 +46,8 @@ struct hash_pair {
 };
 /* All pairs, each once, in no order. Nothing may be changed until hash_iter_end. */
 struct hash_iter {
-    const struct packed *packed;
-    size_t at;
+    const struct entry *e;
+    size_t at; /* in the compact forms */
     struct table_iter it;
 };
 void hash_iter_start(struct hash_iter *it, const struct entry *e);
@@ -53,11 +55,11 @@ bool hash_iter_next(struct hash_iter *it, struct hash_pair *out);
 void hash_iter_end(struct hash_iter *it);
 /* An even draw from a hash that is not empty. */
 void hash_random(const struct entry *e, struct rng *rng, struct hash_pair *out);
-/* Each of the n pairs drawn by itself (repetitions are likely), in one walk of the compact form. */
+/* Each of the n pairs drawn by itself: repetitions are likely. */
 void hash_random_many(const struct entry *e, struct rng *rng, size_t n,
                       void (*fn)(void *app, const struct hash_pair *pair), void *app);
 /* A cursor walk as scan_step's (db/scan.h): about `count` pairs a call, all of them at once in the
- * compact form. Gives the next cursor, 0 at the end. `fn` must not change the hash. */
+ * compact forms. Gives the next cursor, 0 at the end. `fn` must not change the hash. */
 uint64_t hash_scan(const struct entry *e, uint64_t cursor, uint64_t count,
                    void (*fn)(void *app, const struct hash_pair *pair), void *app);
 

@@ -5,7 +5,7 @@
 #include "core/types/room.h"
 #include "core/types/varlen.h"
 
-enum { INTSET, PACKED, TABLE };
+enum { INLINE, INTSET, PACKED, TABLE };
 
 #define SCAN_STEPS_A_MEMBER 10        /* buckets: a sparse table must not make one call long */
 #define INTSET_MAX ((int64_t)1 << 30) /* as many as the format's four-byte size allows */
@@ -27,8 +27,107 @@ static struct packed *packed_of(const struct entry *e) { return entry_ptr(e); }
 static struct intset *intset_of(const struct entry *e) { return entry_ptr(e); }
 static void set_ptr(struct value *v, uint8_t encoding, void *ptr)
 {
-    v->e->encoding = encoding & 15u;
-    *entry_word(v->e) = (uintptr_t)ptr;
+    value_become(v,
+                 &(struct value_form){ encoding, ENTRY_WORD | ENTRY_OWNS, (uintptr_t)ptr, { 0 } });
+}
+
+/* --- integers in the entry: | bytes an integer (1) | the integers, ascending | ---------------
+ * Little-endian, as few bytes as the widest needs; without members nothing at all. */
+
+static size_t width_for(int64_t v)
+{
+    uint64_t magnitude = (uint64_t)(v < 0 ? ~v : v);
+    size_t bits = magnitude ? 65 - (size_t)__builtin_clzll(magnitude) : 1;
+    return (bits + 7) / 8;
+}
+
+static size_t inline_width(struct slice d) { return d.n ? (size_t)d.p[0] : 1; }
+static size_t inline_count(struct slice d) { return d.n ? (d.n - 1) / inline_width(d) : 0; }
+
+static int64_t inline_at(struct slice d, size_t i)
+{
+    size_t w = inline_width(d), unused = 64 - 8 * w;
+    uint64_t u = 0;
+    memcpy(&u, d.p + 1 + i * w, w);
+    return (int64_t)(u << unused) >> unused;
+}
+
+/* The place of the first integer >= n. */
+static size_t inline_rank(struct slice d, int64_t n)
+{
+    size_t lo = 0, hi = inline_count(d);
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (inline_at(d, mid) < n)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static bool inline_has(struct slice d, int64_t n)
+{
+    size_t i = inline_rank(d, n);
+    return i < inline_count(d) && inline_at(d, i) == n;
+}
+
+static void put_int(char *room, size_t w, size_t i, int64_t n) { memcpy(room + 1 + i * w, &n, w); }
+
+static void become_inline(struct value *v, char *room, size_t w, size_t n)
+{
+    room[0] = (char)w;
+    value_become(v, &(struct value_form){ INLINE, 0, 0, slice_of(room, n ? 1 + n * w : 0) });
+}
+
+/* An integer that is not there yet. False: there is no room. */
+static bool inline_insert(struct value *v, int64_t n)
+{
+    struct slice d = entry_embed(v->e);
+    char room[ENTRY_EMBED_MAX];
+    size_t have = inline_count(d), rank = inline_rank(d, n), w = inline_width(d);
+    if (width_for(n) > w) w = width_for(n);
+    if (1 + (have + 1) * w > sizeof(room)) return false;
+    for (size_t i = 0; i < have; i++)
+        put_int(room, w, i < rank ? i : i + 1, inline_at(d, i));
+    put_int(room, w, rank, n);
+    become_inline(v, room, w, have + 1);
+    return true;
+}
+
+static bool inline_remove(struct value *v, int64_t n)
+{
+    struct slice d = entry_embed(v->e);
+    char room[ENTRY_EMBED_MAX];
+    size_t have = inline_count(d), rank = inline_rank(d, n), w = inline_width(d);
+    if (rank == have || inline_at(d, rank) != n) return false;
+    memcpy(room, d.p, 1 + rank * w);
+    memcpy(room + 1 + rank * w, d.p + 1 + (rank + 1) * w, (have - rank - 1) * w);
+    become_inline(v, room, w, have - 1);
+    return true;
+}
+
+static struct intset *inline_to_intset(struct slice d)
+{
+    struct intset *s = intset_new();
+    for (size_t i = 0; i < inline_count(d); i++)
+        intset_add(&s, inline_at(d, i));
+    return s;
+}
+
+/* False: too many, or too wide. */
+static bool intset_to_inline(struct value *v, const struct intset *s)
+{
+    char room[ENTRY_EMBED_MAX];
+    size_t n = intset_count(s), w = 1;
+    if (n >= sizeof(room)) return false;
+    for (size_t i = 0; i<n; i += n> 1 ? n - 1 : 1) /* the first and the last are the widest */
+        if (width_for(intset_at(s, i)) > w) w = width_for(intset_at(s, i));
+    if (1 + n * w > sizeof(room)) return false;
+    for (size_t i = 0; i < n; i++)
+        put_int(room, w, i, intset_at(s, i));
+    become_inline(v, room, w, n);
+    return true;
 }
 
 /* --- members in a table --------------------------------------------------------------------
@@ -163,6 +262,7 @@ static struct big *big_copy(struct big *from)
 
 static void free_form(uint8_t encoding, void *ptr)
 {
+    must(encoding != INLINE);
     if (encoding == INTSET)
         intset_free(ptr);
     else if (encoding == PACKED)
@@ -182,18 +282,30 @@ static void become_table(struct value *v, size_t expected, const struct type_lim
     while (set_iter_next(&it, tmp, &m))
         big_add(b, m); /* a damaged file may repeat members */
     set_iter_end(&it);
-    free_form(v->e->encoding, entry_ptr(v->e));
+    uint8_t old = v->e->encoding;
+    void *ptr = old == INLINE ? NULL : entry_ptr(v->e);
     set_ptr(v, TABLE, b);
+    if (ptr) free_form(old, ptr);
 }
 
-static void intset_to_packed(struct value *v)
+static bool is_ints(const struct entry *e)
 {
-    struct intset *s = intset_of(v->e);
+    return e->encoding == INLINE || e->encoding == INTSET;
+}
+
+static int64_t int_at(const struct entry *e, size_t i)
+{
+    return e->encoding == INLINE ? inline_at(entry_embed(e), i) : intset_at(intset_of(e), i);
+}
+
+static void ints_to_packed(struct value *v)
+{
+    struct intset *s = v->e->encoding == INTSET ? intset_of(v->e) : NULL;
     struct packed *p = packed_new();
-    for (size_t i = 0; i < intset_count(s); i++)
-        packed_append_int(&p, intset_at(s, i));
-    intset_free(s);
+    for (size_t i = 0; i < set_count(v->e); i++)
+        packed_append_int(&p, int_at(v->e, i));
     set_ptr(v, PACKED, p);
+    intset_free(s);
 }
 
 static bool intset_takes(size_t n, const struct type_limits *l)
@@ -209,16 +321,15 @@ static bool packed_fits(const struct packed *p, struct slice member, const struc
            packed_takes(p, packed_item_size(member));
 }
 
-/* The same question about an intset that is to become a packed: its longest text is that of the
+/* The same question about integers that are to become a packed: their longest text is that of the
  * first or of the last. */
-static bool intset_fits_packed(const struct intset *s, struct slice member,
-                               const struct type_limits *l)
+static bool ints_fit_packed(const struct entry *e, struct slice member, const struct type_limits *l)
 {
     char tmp[SET_TMP];
-    size_t n = intset_count(s), longest = member.n;
+    size_t n = set_count(e), longest = member.n;
     if ((int64_t)n >= l->set_max_listpack_entries) return false;
     for (size_t i = 0; i<n; i += n> 1 ? n - 1 : 1) {
-        size_t len = num_from_i64(tmp, intset_at(s, i));
+        size_t len = num_from_i64(tmp, int_at(e, i));
         if (len > longest) longest = len;
     }
     return (int64_t)longest <= l->set_max_listpack_value;
@@ -232,7 +343,8 @@ struct entry *set_new(struct slice key, struct slice sample, size_t hint, int64_
     const struct type_limits *l = or_defaults(limits);
     int64_t n;
     if (num_to_i64(sample, &n) && intset_takes(hint, l))
-        return entry_new_ptr(key, VALUE_SET, INTSET, intset_new(), deadline);
+        return entry_new(&(struct entry_spec){
+            .key = key, .type = VALUE_SET, .encoding = INLINE, .deadline = deadline });
     if ((int64_t)hint <= l->set_max_listpack_entries)
         return entry_new_ptr(key, VALUE_SET, PACKED, packed_new(), deadline);
     return entry_new_ptr(key, VALUE_SET, TABLE, big_new(&l->hash, hint), deadline);
@@ -243,7 +355,10 @@ struct entry *set_new_intset(struct slice key, struct intset *s, int64_t deadlin
 {
     struct value v = { .e = entry_new_ptr(key, VALUE_SET, INTSET, s, deadline) };
     const struct type_limits *l = or_defaults(limits);
-    if (!intset_takes(intset_count(s), l)) become_table(&v, 0, l);
+    if (!intset_takes(intset_count(s), l))
+        become_table(&v, 0, l);
+    else if (intset_to_inline(&v, s))
+        intset_free(s);
     return v.e;
 }
 
@@ -260,15 +375,20 @@ struct entry *set_new_packed(struct slice key, struct packed *p, int64_t deadlin
     return v.e;
 }
 
-const struct intset *set_intset(const struct entry *e)
+bool set_is_intset(const struct entry *e) { return is_ints(e); }
+
+struct slice set_intset_bytes(const struct entry *e, struct intset **made)
 {
-    return e->encoding == INTSET ? intset_of(e) : NULL;
+    must(is_ints(e));
+    *made = e->encoding == INLINE ? inline_to_intset(entry_embed(e)) : NULL;
+    return intset_bytes(*made ? *made : intset_of(e));
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
 
 size_t set_count(const struct entry *e)
 {
+    if (e->encoding == INLINE) return inline_count(entry_embed(e));
     if (e->encoding == INTSET) return intset_count(intset_of(e));
     if (e->encoding == PACKED) return packed_count(packed_of(e));
     return table_count(&big_of(e)->t);
@@ -283,6 +403,7 @@ static size_t find_packed(const struct packed *p, struct slice member)
 bool set_has(const struct entry *e, struct slice member)
 {
     int64_t n;
+    if (e->encoding == INLINE) return num_to_i64(member, &n) && inline_has(entry_embed(e), n);
     if (e->encoding == INTSET) return num_to_i64(member, &n) && intset_has(intset_of(e), n);
     if (e->encoding == PACKED) return find_packed(packed_of(e), member) != 0;
     struct big *b = big_of(e);
@@ -300,10 +421,9 @@ void set_iter_start(struct set_iter *it, const struct entry *e)
 
 bool set_iter_next(struct set_iter *it, char tmp[SET_TMP], struct slice *member)
 {
-    if (it->e->encoding == INTSET) {
-        const struct intset *s = intset_of(it->e);
-        if (it->at >= intset_count(s)) return false;
-        *member = slice_of(tmp, num_from_i64(tmp, intset_at(s, it->at++)));
+    if (is_ints(it->e)) {
+        if (it->at >= set_count(it->e)) return false;
+        *member = slice_of(tmp, num_from_i64(tmp, int_at(it->e, it->at++)));
         return true;
     }
     if (it->e->encoding == PACKED) {
@@ -329,7 +449,7 @@ struct slice set_random(const struct entry *e, struct rng *rng, char tmp[SET_TMP
     must(n > 0);
     if (e->encoding == TABLE) return member_text(table_random(&big_of(e)->t, rng), tmp);
     size_t i = (size_t)rng_below(rng, n);
-    if (e->encoding == INTSET) return slice_of(tmp, num_from_i64(tmp, intset_at(intset_of(e), i)));
+    if (is_ints(e)) return slice_of(tmp, num_from_i64(tmp, int_at(e, i)));
     return packed_text(packed_of(e), packed_seek(packed_of(e), (int64_t)i), tmp);
 }
 
@@ -376,12 +496,18 @@ uint64_t set_scan(const struct entry *e, uint64_t cursor, uint64_t count,
 
 /* --- change ------------------------------------------------------------------------------- */
 
-static bool add_to_intset(struct value *v, int64_t n, const struct type_limits *l)
+static bool add_int(struct value *v, int64_t n, const struct type_limits *l)
 {
-    struct intset *s = intset_of(v->e);
-    if (!intset_add(&s, n)) return false;
-    set_ptr(v, INTSET, s);
-    if (!intset_takes(intset_count(s), l)) become_table(v, 0, l);
+    if (v->e->encoding == INLINE) {
+        if (inline_has(entry_embed(v->e), n)) return false;
+        if (!inline_insert(v, n)) set_ptr(v, INTSET, inline_to_intset(entry_embed(v->e)));
+    }
+    if (v->e->encoding == INTSET) {
+        struct intset *s = intset_of(v->e);
+        if (!intset_add(&s, n)) return false;
+        set_ptr(v, INTSET, s);
+    }
+    if (!intset_takes(set_count(v->e), l)) become_table(v, 0, l);
     return true;
 }
 
@@ -407,10 +533,10 @@ bool set_add(struct value *v, struct slice member, const struct type_limits *lim
     int64_t n;
     bool added;
     must(value_is(v, VALUE_SET));
-    if (v->e->encoding == INTSET) {
-        if (num_to_i64(member, &n)) return add_to_intset(v, n, l);
-        if (intset_fits_packed(intset_of(v->e), member, l))
-            intset_to_packed(v);
+    if (is_ints(v->e)) {
+        if (num_to_i64(member, &n)) return add_int(v, n, l);
+        if (ints_fit_packed(v->e, member, l))
+            ints_to_packed(v);
         else
             become_table(v, 0, l);
     }
@@ -423,6 +549,7 @@ bool set_remove(struct value *v, struct slice member)
     int64_t n;
     must(value_is(v, VALUE_SET));
     if (v->e->encoding == TABLE) return big_remove(big_of(v->e), member);
+    if (v->e->encoding == INLINE) return num_to_i64(member, &n) && inline_remove(v, n);
     if (v->e->encoding == INTSET) {
         struct intset *s = intset_of(v->e);
         bool removed = num_to_i64(member, &n) && intset_remove(&s, n);
@@ -440,7 +567,7 @@ void set_expect(struct value *v, size_t n, const struct type_limits *limits)
 {
     const struct type_limits *l = or_defaults(limits);
     if ((v->e->encoding == PACKED && (int64_t)n > l->set_max_listpack_entries) ||
-        (v->e->encoding == INTSET && !intset_takes(n, l)))
+        (is_ints(v->e) && !intset_takes(n, l)))
         become_table(v, n, l);
 }
 
@@ -448,7 +575,7 @@ void set_expect(struct value *v, size_t n, const struct type_limits *limits)
 
 static const char *encoding_name(const struct entry *e)
 {
-    static const char *const names[] = { "intset", "listpack", "hashtable" };
+    static const char *const names[] = { "intset", "intset", "listpack", "hashtable" };
     return names[e->encoding];
 }
 

@@ -1,12 +1,11 @@
 /* set: members without order and repetition.
  *
- * Encodings (hidden; their names are intset, listpack, hashtable): sorted integers while all
- * members are integers and few; a `struct packed` up to its limits; beyond, a table, in which an
- * integer of up to 62 bits takes nothing but its slot. Conversion happens inside, and only
- * towards the bigger forms.
- * Readers take an entry, changes a handle; both must be of type set. A change never moves the
- * entry. The last member's removal leaves an empty set: the caller removes the key. Slices given
- * must not lie in the value itself; slices got are lent until the next change or the next use of
+ * Encodings (hidden; their names are intset, intset, listpack, hashtable): while all members are
+ * integers, sorted, in the entry itself if it has room, else in a `struct intset`; a `struct packed`
+ * up to its limits; beyond, a table, in which an integer of up to 62 bits takes nothing but its
+ * slot. Conversion happens inside, and only towards the bigger forms.
+ * Readers take an entry, changes a handle; both must be of type set. A change may move the entry.
+ * The last member's removal leaves an empty set: the caller removes the key. Slices given must not lie in the value itself; slices got are lent until the next change or the next use of
  * their `tmp`. The keyspace's ks_changed() is the caller's to call.
  * Pure. Tests: unit/set (differential against an array), compat/test_sets. */
 #ifndef CORE_TYPES_SET_H
@@ -25,13 +24,15 @@
  * anybody's: struct value v = { .e = set_new(...) }. */
 struct entry *set_new(struct slice key, struct slice sample, size_t hint, int64_t deadline,
                       const struct type_limits *limits);
-/* Take the compact forms, of any size: beyond the limits they become a table. */
+/* Take the compact forms, of any size: the set gets the form that fits. */
 struct entry *set_new_intset(struct slice key, struct intset *s, int64_t deadline,
                              const struct type_limits *limits);
 struct entry *set_new_packed(struct slice key, struct packed *p, int64_t deadline,
                              const struct type_limits *limits);
-/* The compact form; NULL: it has another one. */
-const struct intset *set_intset(const struct entry *e);
+/* It is one of the forms that stand as an intset in the RDB. */
+bool set_is_intset(const struct entry *e);
+/* The bytes of that intset, lent until intset_free(*made); *made may be NULL. */
+struct slice set_intset_bytes(const struct entry *e, struct intset **made);
 
 /* --- reading ------------------------------------------------------------------------------ */
 size_t set_count(const struct entry *e);

@@ -53,8 +53,8 @@ size_t value_free_effort(const struct entry *e)
 static void move_to(struct value *v, struct entry *n, bool in_deadlines)
 {
     n->access = v->e->access;
-    table_replace(v->keys, v->hash, v->e, n);
-    if (in_deadlines) table_replace(v->deadlines, v->hash, v->e, n);
+    if (v->keys) table_replace(v->keys, v->hash, v->e, n); /* none: the entry is being made */
+    if (v->keys && in_deadlines) table_replace(v->deadlines, v->hash, v->e, n);
     mem_free(v->e);
     v->e = n;
 }

@@ -14,28 +14,29 @@
 
 /* ---- writing ---- */
 
-/* The hash to put fields into: the one that is there, or a new one that put_done() will place. */
-static struct value target(struct call *c, const struct value *v)
+/* Where to put fields: the hash that is there, or `fresh`, which put_done() will place. */
+static struct value *target(struct call *c, struct value *v, struct value *fresh)
 {
-    return v->e ? *v : (struct value){ .e = hash_new(c->argv[1], ENTRY_NO_DEADLINE) };
+    if (v->e) return v;
+    *fresh = (struct value){ .e = hash_new(c->argv[1], ENTRY_NO_DEADLINE) };
+    return fresh;
 }
 
 static void put_done(struct call *c, struct value *v, const struct value *to, const char *event)
 {
-    if (v->e)
+    if (v == to)
         ks_changed(v);
     else
         ks_put(v, to->e, false);
     keyed_event(c, NOTIFY_HASH, event, 1);
 }
 
-static bool put_one(struct call *c, struct value *v, struct slice value, const char *event)
+static void put_one(struct call *c, struct value *v, struct slice value, const char *event)
 {
-    struct value to = target(c, v);
-    bool is_new = hash_put(&to, c->argv[2], value, limits_of(c));
-    put_done(c, v, &to, event);
+    struct value fresh, *to = target(c, v, &fresh);
+    hash_put(to, c->argv[2], value, limits_of(c));
+    put_done(c, v, to, event);
     c->changed++;
-    return is_new;
 }
 
 static bool put_pairs(struct call *c, int64_t *added)
@@ -47,13 +48,13 @@ static bool put_pairs(struct call *c, int64_t *added)
         return false;
     }
     if (!keyed_write(c, 1, VALUE_HASH, &v)) return false;
-    struct value to = target(c, &v);
-    hash_expect(&to, (size_t)(c->argc - 2) / 2, limits_of(c));
+    struct value fresh, *to = target(c, &v, &fresh);
+    hash_expect(to, (size_t)(c->argc - 2) / 2, limits_of(c));
     for (int i = 2; i < c->argc; i += 2) {
-        *added += hash_put(&to, c->argv[i], c->argv[i + 1], limits_of(c));
+        *added += hash_put(to, c->argv[i], c->argv[i + 1], limits_of(c));
         c->changed++;
     }
-    put_done(c, &v, &to, "hset");
+    put_done(c, &v, to, "hset");
     return true;
 }
 
@@ -293,7 +294,7 @@ static void draw_many(struct draw *d, const struct entry *e, int64_t count)
     }
     size_t have = hash_count(e), n = (uint64_t)count < have ? (size_t)count : have;
     reply_drawn_head(d, n);
-    if (hash_packed(e) || n > have / 3)
+    if (hash_is_compact(e) || n > have / 3)
         draw_by_walk(d, e, n);
     else
         draw_few(d, e, n);

@@ -19,15 +19,15 @@ static void cmd_sadd(struct call *c)
     int64_t added = 0;
     size_t n = (size_t)c->argc - 2;
     if (!keyed_write(c, 1, VALUE_SET, &v)) return;
-    struct value to = v;
+    struct value fresh = { 0 }, *to = v.e ? &v : &fresh;
     if (v.e)
-        set_expect(&to, n, limits_of(c));
+        set_expect(to, n, limits_of(c));
     else
-        to.e = set_new(c->argv[1], c->argv[2], n, ENTRY_NO_DEADLINE, limits_of(c));
+        to->e = set_new(c->argv[1], c->argv[2], n, ENTRY_NO_DEADLINE, limits_of(c));
     for (int i = 2; i < c->argc; i++)
-        added += set_add(&to, c->argv[i], limits_of(c));
+        added += set_add(to, c->argv[i], limits_of(c));
     if (!v.e)
-        ks_put(&v, to.e, false);
+        ks_put(&v, fresh.e, false);
     else if (added)
         ks_changed(&v);
     if (added) keyed_event(c, NOTIFY_SET, "sadd", 1);
@@ -58,9 +58,9 @@ static void cmd_srem(struct call *c)
 static void move_into(struct call *c, struct value *to)
 {
     struct slice member = c->argv[3];
-    struct value fresh = *to;
+    struct value fresh = { 0 };
     if (!to->e) fresh.e = set_new(c->argv[2], member, 1, ENTRY_NO_DEADLINE, limits_of(c));
-    if (!set_add(&fresh, member, limits_of(c))) return;
+    if (!set_add(to->e ? to : &fresh, member, limits_of(c))) return;
     if (to->e)
         ks_changed(to);
     else
@@ -381,7 +381,8 @@ const struct command cmds_set[] = {
     ROW("SRANDMEMBER", cmd_srandmember, -2, CMD_READONLY, "1.0.0",
         "O(1), with a count O(N), N: the count without its sign",
         "Gives members drawn at random; a negative count allows repetition.",
-        "key:key [count:integer@2.6.0]", ACCESS, .hints = random_output, .history = srandmember_history),
+        "key:key [count:integer@2.6.0]", ACCESS, .hints = random_output,
+        .history = srandmember_history),
     ROW("SREM", cmd_srem, -3, CMD_WRITE | CMD_FAST, "1.0.0", "O(N), N: members named",
         "Removes members of a set, and the set with its last member.", "key:key member:string...",
         KEY_RW | KEY_DELETE, .history = several),

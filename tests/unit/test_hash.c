@@ -161,7 +161,7 @@ START_TEST(hash_follows_the_limits)
     ck_assert_str_eq(value_encoding_name(v.e), "listpack");
     puts_z(&v, "20", "v", &l);
     ck_assert_str_eq(value_encoding_name(v.e), "hashtable");
-    ck_assert(!hash_packed(v.e));
+    ck_assert(!hash_is_compact(v.e));
     ck_assert_uint_eq(hash_count(v.e), 21);
     ck_assert_uint_eq(value_free_effort(v.e), 22);
     entry_free(v.e);
