@@ -11,6 +11,7 @@
 #include "server/cron.h"
 #include "server/dataset.h"
 #include "server/host.h"
+#include "server/evictor.h"
 #include "server/memory.h"
 #include "server/notify.h"
 #include "server/server.h"
@@ -44,6 +45,7 @@ enum err server_apply_memory(void *server, struct errmsg *m)
             "to accept new write commands depending on the maxmemory-policy.",
             (unsigned long long)s->config->maxmemory,
             memory_over(s) + (size_t)s->config->maxmemory);
+    if (s->evictor) evictor_configured(s->evictor);
     return ERR_NONE;
 }
 

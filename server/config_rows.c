@@ -109,7 +109,6 @@ static enum err check_shutdown(const void *value, struct errmsg *m)
 #define MEMORY .apply = server_apply_memory
 /* What a later version brings, named once so that it is taken away in one place. */
 #define AOF NO_EFFECT("append-only files are not written yet: snapshots are what persists")
-#define EVICTION NO_EFFECT("no key is evicted yet: a full memory refuses writes")
 #define TYPES NO_EFFECT("the type is not served yet")
 #define CLUSTER NO_EFFECT("cluster mode is not supported")
 #define DEFRAG NO_EFFECT("there is no active defragmentation")
@@ -223,15 +222,17 @@ const struct conf_row server_config_rows[] = {
     /* memory */
     SIZE("maxmemory", maxmemory, 0, 0, 0, MEMORY, .what = "limit of the data's memory; 0: none"),
     ENUM("maxmemory-policy", maxmemory_policy, POLICY_NOEVICTION, policies, MEMORY,
-         EVICTION),
-    INT("maxmemory-samples", maxmemory_samples, 5, 1, INT_MAX, MEMORY, EVICTION),
+         .what = "which keys go when the memory is full"),
+    INT("maxmemory-samples", maxmemory_samples, 5, 1, INT_MAX, MEMORY,
+        .what = "keys drawn for each choice of one to evict; at most 64 count"),
     INT("maxmemory-eviction-tenacity", maxmemory_eviction_tenacity, 10, 0, 100, MEMORY,
-        EVICTION),
+        .what = "how long a command may wait for evictions: 10 is 0.5 ms, 100 has no bound"),
     INT("lfu-log-factor", lfu_log_factor, 10, 0, INT_MAX, MEMORY,
         .what = "how slowly the counter of accesses grows"),
     INT("lfu-decay-time", lfu_decay_time, 1, 0, INT_MAX, MEMORY,
         .what = "minutes in which the counter of accesses falls by one"),
-    BOOL("lazyfree-lazy-eviction", lazyfree_lazy_eviction, false, EVICTION),
+    BOOL("lazyfree-lazy-eviction", lazyfree_lazy_eviction, false,
+         .what = "free evicted values beside the work"),
     BOOL("lazyfree-lazy-expire", lazyfree_lazy_expire, false,
          .what = "free expired values beside the work"),
     BOOL("lazyfree-lazy-server-del", lazyfree_lazy_server_del, false,

@@ -5,7 +5,7 @@
 #include "core/front/command.h"
 #include "replication/replication.h"
 #include "server/config.h"
-#include "server/memory.h"
+#include "server/evictor.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
 #include "server/session.h"
@@ -30,11 +30,18 @@ static uint32_t flags_of(const struct call *c)
 
 static bool from_master(const struct call *c) { return (c->client->flags & CLIENT_MASTER) != 0; }
 
+/* A transaction that is still being told takes memory with each command, whichever it is. */
+static bool is_queued(const struct call *c)
+{
+    return c->client->flags & CLIENT_MULTI && txn_queues(c->row);
+}
+
+/* Every command gives the occasion to evict; those that may take memory depend on it. */
 static bool memory(struct call *c)
 {
     struct server *s = server_of(c);
-    if (!s->config->maxmemory || !(flags_of(c) & CMD_DENYOOM) || from_master(c)) return true;
-    if (!memory_make_room(s))
+    if (__builtin_expect(!s->config->maxmemory, 1) || from_master(c)) return true;
+    if (!evictor_make_room(s->evictor) && (flags_of(c) & CMD_DENYOOM || is_queued(c)))
         return refuse(c, "-OOM command not allowed when used memory > 'maxmemory'.");
     return true;
 }

@@ -11,6 +11,7 @@
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/cron.h"
+#include "server/evictor.h"
 #include "server/info.h"
 #include "server/memory.h"
 #include "server/persist/snapshot.h"
@@ -152,7 +153,9 @@ static void stats_keys(struct server *s, struct buf *out)
     const struct ks_stats *k = &s->ks->stats;
     struct repl_stats r = replication_stats(s->repl);
     struct cron_figures c;
+    uint64_t exceeded, exceeding;
     cron_figures(s->cron, &c);
+    evictor_exceeded_ms(s->evictor, &exceeded, &exceeding);
     buf_fmt(out, "sync_full:%llu\r\nsync_partial_ok:%llu\r\nsync_partial_err:%llu\r\n",
             ull(r.sync_full), ull(r.sync_partial_ok), ull(r.sync_partial_err));
     buf_fmt(
@@ -162,8 +165,8 @@ static void stats_keys(struct server *s, struct buf *out)
         ull(k->expired), c.expired_stale_percent, ull(c.expire_cuts), (long long)c.expire_ms);
     buf_fmt(out,
             "evicted_keys:%llu\r\nevicted_clients:0\r\nevicted_scripts:0\r\n"
-            "total_eviction_exceeded_time:0\r\ncurrent_eviction_exceeded_time:0\r\n",
-            ull(k->evicted));
+            "total_eviction_exceeded_time:%llu\r\ncurrent_eviction_exceeded_time:%llu\r\n",
+            ull(k->evicted), ull(exceeded), ull(exceeding));
     buf_fmt(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", ull(k->hits), ull(k->misses));
 }
 

@@ -25,12 +25,6 @@ size_t memory_over(const struct server *s)
     return used - limit > aside ? used - limit - aside : 0;
 }
 
-bool memory_make_room(struct server *s)
-{
-    if (!s->is_master && s->config->replica_ignore_maxmemory) return true;
-    return memory_over(s) == 0;
-}
-
 void memory_cron(struct server *s)
 {
     size_t used = mem_used();

@@ -11,8 +11,6 @@ struct server;
 size_t memory_not_counted(const struct server *s);
 /* Bytes over maxmemory; 0: within. */
 size_t memory_over(const struct server *s);
-/* False: over the limit, and nothing could be evicted. Eviction policies come in here. */
-bool memory_make_room(struct server *s);
 /* Samples the peak. */
 void memory_cron(struct server *s);
 /* Resident bytes of the process; 0: unknown. */

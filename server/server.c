@@ -20,6 +20,7 @@
 #include "server/config.h"
 #include "server/config_apply.h"
 #include "server/cron.h"
+#include "server/evictor.h"
 #include "server/dataset.h"
 #include "server/gates.h"
 #include "server/host.h"
@@ -203,6 +204,7 @@ static void build(struct server *s)
     s->loader = loader_new(s);
     s->shutdown = shutdown_new(s);
     s->host = host_new(s);
+    s->evictor = evictor_new(s);
     s->cron = cron_new(s);
     struct journal_sink feed = { feed_wants, feed_append, s };
     journal_sink(s->journal, JOURNAL_FEED, &feed);
@@ -216,6 +218,7 @@ static void unbuild(struct server *s)
 {
     crash_more(NULL, NULL);
     cron_delete(s->cron);
+    evictor_delete(s->evictor);
     loop_signal_delete(s->child_signal);
     loop_hook_delete(s->before_sleep);
     front_unlisten(s->front);

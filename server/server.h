@@ -28,6 +28,7 @@ struct notify;
 struct watches;    /* txn: who watches which key */
 struct blocking;   /* block: who waits for which key */
 struct shutdown;
+struct evictor;    /* keys that go when memory is short */
 struct info_samples;
 
 struct server {
@@ -50,6 +51,7 @@ struct server {
     struct host *host;
     struct shutdown *shutdown;
     struct cron *cron;
+    struct evictor *evictor;
     struct front_start *start;         /* main's: file, arguments, executable */
     struct client *master_client;      /* applies our master's stream */
     bool loading;                      /* no data yet: commands get LOADING */

@@ -308,6 +308,7 @@ bool txn_queue(struct call *c)
 static void cmd_exec(struct call *c);
 
 bool txn_is_exec(const struct command *row) { return row->run == cmd_exec; }
+bool txn_queues(const struct command *row) { return !runs_at_once(row); }
 
 void txn_refuse(struct call *c, const char *text)
 {

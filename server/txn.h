@@ -34,6 +34,8 @@ bool txn_queue(struct call *c);
  * begins with '-'. */
 void txn_refuse(struct call *c, const char *text);
 bool txn_is_exec(const struct command *row);
+/* Would it be queued in a transaction? EXEC and its like are not. */
+bool txn_queues(const struct command *row);
 /* Leaves MULTI and forgets what is watched (DISCARD, RESET, the master's link broke). */
 void txn_discard(struct client *cl);
 void txn_unwatch(struct client *cl);

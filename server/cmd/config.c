@@ -13,6 +13,7 @@
 #include "server/cmd/families.h"
 #include "server/config.h"
 #include "server/cron.h"
+#include "server/evictor.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
 
@@ -116,6 +117,7 @@ static void config_resetstat(struct call *c)
     s->lazy_freed = 0;
     snapshot_reset_stats(s->snapshot);
     cron_reset_stats(s->cron);
+    evictor_reset_stats(s->evictor);
     reply_ok(c);
 }
 
