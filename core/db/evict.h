@@ -5,7 +5,7 @@
  * samples comes near to the true order. "Best" is the longest idle, the least often used or the
  * nearest deadline; or there is no order, and one draw decides.
  * Candidates are kept by name: keys may change, move and go between calls.
- * Owns the pool. Pure: time and randomness are the keyspace's. Tests: unit/evict, e2e/evict. */
+ * Owns the pool. Pure: time and randomness are the keyspace's. Tests: e2e/evict. */
 #ifndef CORE_DB_EVICT_H
 #define CORE_DB_EVICT_H
 
