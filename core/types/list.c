@@ -100,10 +100,21 @@ static void node_free(struct node *n)
         packed_free(n->packed);
 }
 
+static bool is_sparse(size_t n, size_t cap) { return cap > 64 && n * 8 < cap; }
+
+static size_t better_cap(const struct list *l)
+{
+    size_t cap = l->cap;
+    if (cap < 8) return 8;
+    if (l->n * 2 >= cap) return cap * 2;
+    while (is_sparse(l->n, cap)) cap /= 2;
+    return cap;
+}
+
 /* Moves the nodes into an array with as much room on both sides. */
 static void recentre(struct list *l)
 {
-    size_t cap = l->cap < 8 ? 8 : l->n * 2 >= l->cap ? l->cap * 2 : l->cap;
+    size_t cap = better_cap(l);
     struct node *at = mem_alloc(cap * sizeof(*at));
     size_t head = (cap - l->n) / 2;
     if (l->n) memcpy(at + head, l->at + l->head, l->n * sizeof(*at));
@@ -143,6 +154,7 @@ static void remove_node(struct list *l, size_t i)
         memmove(n, n + 1, (l->n - i - 1) * sizeof(*first));
     }
     l->n--;
+    if (is_sparse(l->n, l->cap)) recentre(l);
 }
 
 /* A packed node has been changed: what was `old` bytes and `count` items. */
