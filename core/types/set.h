@@ -1,12 +1,13 @@
 /* set: members without order and repetition.
  *
  * Encodings (hidden; their names are intset, intset, listpack, hashtable): while all members are
- * integers, sorted, in the entry itself if it has room, else in a `struct intset`; a `struct packed`
- * up to its limits; beyond, a table, in which an integer of up to 62 bits takes nothing but its
- * slot. Conversion happens inside, and only towards the bigger forms.
+ * integers, sorted, in the entry itself if it has room, else in a `struct intset`; a `struct
+ * packed` up to its limits; beyond, a table, in which an integer of up to 62 bits takes nothing
+ * but its slot. Conversion happens inside, and only towards the bigger forms.
  * Readers take an entry, changes a handle; both must be of type set. A change may move the entry.
- * The last member's removal leaves an empty set: the caller removes the key. Slices given must not lie in the value itself; slices got are lent until the next change or the next use of
- * their `tmp`. The keyspace's ks_changed() is the caller's to call.
+ * The last member's removal leaves an empty set: the caller removes the key. Slices given must
+ * not lie in the value itself; slices got are lent until the next change or the next use of their
+ * `tmp`. The keyspace's ks_changed() is the caller's to call.
  * Pure. Tests: unit/set (differential against an array), compat/test_sets. */
 #ifndef CORE_TYPES_SET_H
 #define CORE_TYPES_SET_H

@@ -16,4 +16,8 @@ struct debug_row {
 /* Rows about keys and their storage; ends with a NULL name. */
 extern const struct debug_row debug_data_rows[];
 
+/* The same for the same data, and what Redis says of it (server/cmd/debug_digest.c). */
+void debug_digest(struct call *c);
+void debug_digest_value(struct call *c);
+
 #endif

@@ -1,7 +1,6 @@
-/* DEBUG about keys: digests, fill, reload, how a value is kept. */
+/* DEBUG about keys: fill, reload, how a value is kept. */
 #include <stdio.h>
 
-#include "core/base/hash.h"
 #include "core/base/num.h"
 #include "core/rdb/save.h"
 #include "core/sys/log.h"
@@ -11,70 +10,6 @@
 #include "server/dataset.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
-
-/* ---- digests ----
- * Sum by exclusive or over all keys, so that order does not matter: equal data, equal digest. */
-
-#define DIGEST_WORDS 3
-#define DIGEST_TEXT 41
-
-struct digest {
-    uint64_t word[DIGEST_WORDS];
-    int db;
-    bool with_name;
-};
-
-static const struct hash_key digest_keys[DIGEST_WORDS] = {
-    { 0x243f6a8885a308d3, 0x13198a2e03707344 },
-    { 0xa4093822299f31d0, 0x082efa98ec4e6c89 },
-    { 0x452821e638d01377, 0xbe5466cf34e90c6c },
-};
-
-static bool digest_entry(void *app, struct entry *e)
-{
-    struct digest *d = app;
-    struct buf b = { 0 };
-    rdb_dump(e, &b);
-    if (d->with_name) {
-        struct slice key = entry_key(e);
-        buf_fmt(&b, "|%d|%d|%zu|", d->db, entry_deadline(e) != ENTRY_NO_DEADLINE, key.n);
-        buf_puts(&b, key);
-    }
-    for (int i = 0; i < DIGEST_WORDS; i++)
-        d->word[i] ^= hash_bytes(buf_head(&b), buf_size(&b), &digest_keys[i]);
-    buf_free(&b);
-    return true;
-}
-
-static void digest_text(const struct digest *d, char out[64])
-{
-    snprintf(out, 64, "%016llx%016llx%08llx", (unsigned long long)d->word[0],
-             (unsigned long long)d->word[1], (unsigned long long)(d->word[2] & 0xffffffff));
-}
-
-static void debug_digest(struct call *c)
-{
-    struct keyspace *ks = ks_of(c);
-    struct digest d = { .with_name = true };
-    char text[64];
-    for (d.db = 0; d.db < ks->n; d.db++)
-        ks_each(ks_db(ks, d.db), digest_entry, &d);
-    digest_text(&d, text);
-    reply_status(c, text);
-}
-
-static void debug_digest_value(struct call *c)
-{
-    reply_array(c, (size_t)c->argc - 2);
-    for (int i = 2; i < c->argc; i++) {
-        struct digest d = { 0 };
-        struct value v;
-        char text[64];
-        if (ks_read(db_of(c), c->argv[i], KS_NO_TOUCH | KS_NO_STATS, &v)) digest_entry(&d, v.e);
-        digest_text(&d, text);
-        reply_bulk_z(c, text);
-    }
-}
 
 /* ---- fill ---- */
 

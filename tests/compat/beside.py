@@ -152,6 +152,8 @@ def generated(seed, n, shapes, lists, resp=2, **kw):
             comparison.step(words)
         ours, theirs = held(comparison.ours), held(comparison.theirs)
         assert ours == theirs, "the key spaces differ"
+        x, y = comparison.ours.cmd("DEBUG", "DIGEST"), comparison.theirs.cmd("DEBUG", "DIGEST")
+        assert x == y, f"the digests differ: {x} {y}"
     side_by_side(resp, run, **kw)
 
 

@@ -3,6 +3,7 @@
 #include "core/base/glob.h"
 #include "core/base/num.h"
 #include "core/base/rand.h"
+#include "core/base/sha1.h"
 #include "core/base/sha256.h"
 #include "core/base/vec.h"
 #include "tests/unit/check_main.h"
@@ -65,6 +66,22 @@ START_TEST(crc_check_value) { ck_assert_uint_eq(crc64(0, "123456789", 9), 0xe9c6
 END_TEST
 
 /* Lengths around the ends of a block: the padding takes one more there or not. */
+START_TEST(sha1_of_texts)
+{
+    static const struct {
+        const char *text, *begins;
+    } rows[] = { { "", "\xda\x39\xa3\xee" },
+                 { "abc", "\xa9\x99\x3e\x36" },
+                 { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "\x84\x98\x3e\x44" },
+                 { "The quick brown fox jumps over the lazy dog", "\x2f\xd4\xe1\xc6" } };
+    unsigned char out[SHA1_BYTES];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sha1(slice_z(rows[i].text), out);
+        ck_assert_mem_eq(out, rows[i].begins, 4);
+    }
+}
+END_TEST
+
 START_TEST(sha256_of_many_lengths)
 {
     static const struct {
@@ -134,5 +151,6 @@ END_TEST
 static const struct unit_case cases[] = { UNIT(integers_are_strict),     UNIT(integers_print),
                                           UNIT(doubles_round_trip),      UNIT(memory_units),
                                           UNIT(crc_check_value),         UNIT(sha256_of_many_lengths),
+    UNIT(sha1_of_texts),
                                           UNIT(globs),                   UNIT(buffers_slide_and_shrink) };
 UNIT_MAIN("base", cases)
