@@ -4,6 +4,7 @@
 #include "core/base/num.h"
 #include "core/rdb/save.h"
 #include "core/sys/log.h"
+#include "core/types/list.h"
 #include "server/cmd/debug.h"
 #include "server/cmd/keyed.h"
 #include "server/config.h"
@@ -84,6 +85,20 @@ static void debug_reload(struct call *c)
 
 /* ---- one value ---- */
 
+/* What a long list consists of. */
+static void describe_nodes(const struct call *c, const struct entry *e, struct buf *out)
+{
+    size_t n = list_parts(e), bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool plain;
+        bytes += list_part(e, i, &plain).n;
+    }
+    buf_fmt(out,
+            " ql_nodes:%zu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:0 "
+            "ql_uncompressed_size:%zu",
+            n, (double)list_len(e) / (double)n, limits_of(c)->list_max_listpack_size, bytes);
+}
+
 static void debug_object(struct call *c)
 {
     struct value v;
@@ -95,13 +110,24 @@ static void debug_object(struct call *c)
     rdb_dump(v.e, &b);
     size_t size =
         buf_size(&b) > 11 ? buf_size(&b) - 11 : 0; /* without type, version and checksum */
-    char text[256];
-    snprintf(text, sizeof(text),
-             "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
-             (void *)v.e, value_encoding_name(v.e), size, (unsigned)v.e->access,
-             (long long)ks_idle_seconds(ks_of(c), v.e));
+    buf_clear(&b);
+    buf_fmt(&b,
+            "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
+            (void *)v.e, value_encoding_name(v.e), size, (unsigned)v.e->access,
+            (long long)ks_idle_seconds(ks_of(c), v.e));
+    if (slice_eqz(slice_z(value_encoding_name(v.e)), "quicklist")) describe_nodes(c, v.e, &b);
+    buf_putc(&b, 0);
+    reply_status(c, buf_head(&b));
     buf_free(&b);
-    reply_status(c, text);
+}
+
+static void debug_packed_threshold(struct call *c)
+{
+    uint64_t bytes;
+    if (num_to_bytes(c->argv[2], &bytes) && bytes < UINT32_MAX)
+        reply_ok(c);
+    else
+        reply_error(c, "argument must be a memory value bigger than 1 and smaller than 4gb");
 }
 
 static void debug_htstats(struct call *c)
@@ -138,6 +164,9 @@ const struct debug_row debug_data_rows[] = {
     { "POPULATE", 1, 3, debug_populate,
       HELP("POPULATE <count> [<prefix>] [<size>]",
            "    Make <count> string keys named key:<num>. They are not told to replicas.") },
+    { "QUICKLIST-PACKED-THRESHOLD", 1, 1, debug_packed_threshold,
+      HELP("QUICKLIST-PACKED-THRESHOLD <size>",
+           "    Has no effect: nodes of lists are small in any case.") },
     { "RELOAD", 0, 3, debug_reload,
       HELP("RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
            "    Write a snapshot and load it at once.") },

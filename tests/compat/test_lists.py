@@ -229,3 +229,15 @@ def test_redis_follows_us():
 
 def test_we_follow_redis():
     replicate(REDIS_SERVER, None)
+
+
+def test_debug_object_tells_of_nodes():
+    with Stage() as stage, stage.server("--enable-debug-command", "yes").client() as c:
+        c.cmd("RPUSH", "short", "a")
+        c.cmd("RPUSH", "long", *(f"element:{i}" for i in range(3000)))
+        assert "ql_nodes" not in c.text("DEBUG", "OBJECT", "short")
+        facts = dict(w.split(":", 1) for w in c.text("DEBUG", "OBJECT", "long").split() if ":" in w)
+        nodes = int(facts["ql_nodes"])
+        assert nodes > 1 and facts["ql_avg_node"] == f"{3000 / nodes:.2f}" and facts["ql_listpack_max"] == "-2"
+        assert facts["encoding"] == "quicklist" and int(facts["ql_uncompressed_size"]) > 3000 * 9
+        assert c.text("DEBUG", "QUICKLIST-PACKED-THRESHOLD", "200b") == "OK"
