@@ -32,14 +32,25 @@ static bool get_binary_score(struct rdb_in *in, double *score)
     return !isnan(*score) || rdb_in_fail(in, ERR_FORMAT, "a sorted set's score is no number");
 }
 
+#define FEW 128 /* bytes of a name that are kept on the stack */
+
+/* The name is copied: reading on may move what the input lends. */
 static bool load_member(struct rdb_in *in, struct value *v, const struct type_limits *l,
                         score_reader *get_score)
 {
     struct slice name;
+    char few[FEW];
+    struct str copy = { NULL, 0 };
     double score;
-    if (!rdb_get_string(in, &name) || !get_score(in, &score)) return false;
-    if (zset_add(v, score, name, ZSET_NX, NULL, l) == ZSET_ADDED) return true;
-    return rdb_in_fail(in, ERR_FORMAT, "a sorted set has a member twice");
+    if (!rdb_get_string(in, &name)) return false;
+    if (name.n > FEW) copy = str_new(name);
+    if (!copy.p && name.n) memcpy(few, name.p, name.n);
+    name.p = copy.p ? copy.p : few;
+    bool ok = get_score(in, &score);
+    if (ok && zset_add(v, score, name, ZSET_NX, NULL, l) != ZSET_ADDED)
+        ok = rdb_in_fail(in, ERR_FORMAT, "a sorted set has a member twice");
+    str_free(&copy);
+    return ok;
 }
 
 static bool begin(struct rdb_in *in, struct rdb_building *b)

@@ -116,15 +116,22 @@ static size_t pair_rank(const struct packed *p, size_t at)
     return rank;
 }
 
-/* Scores that are whole numbers of this size are kept as integers. */
-#define WHOLE_MAX ((double)((int64_t)1 << 52))
+#define WHOLE_MAX ((double)((int64_t)1 << 62))
+
+bool zset_score_is_whole(double score, int64_t *out)
+{
+    if (!(score >= -WHOLE_MAX && score <= WHOLE_MAX)) return false;
+    *out = (int64_t)score;
+    return score == (double)*out;
+}
 
 static void pair_insert(struct packed **p, size_t before, double score, struct slice member)
 {
     size_t at = packed_insert(p, before, member);
     size_t behind = packed_next(*p, at);
-    if (score >= -WHOLE_MAX && score <= WHOLE_MAX && score == (double)(int64_t)score) {
-        packed_insert_int(p, behind, (int64_t)score);
+    int64_t whole;
+    if (zset_score_is_whole(score, &whole)) {
+        packed_insert_int(p, behind, whole);
     } else {
         char text[NUM_DOUBLE_MAX];
         size_t n = num_from_double(text, score);
@@ -536,6 +543,36 @@ void zset_remove_span(struct value *v, struct zset_span span)
     }
     struct big *b = big_of(v->e);
     for (size_t i = 0; i < span.n; i++) big_drop(b, ztree_at(&b->order, span.start));
+}
+
+static bool fits_all(const struct entry *e, const struct type_limits *l)
+{
+    struct zset_iter it;
+    struct zset_item item;
+    size_t bytes = 0;
+    if (zset_count(e) > (uint64_t)l->zset_max_listpack_entries) return false;
+    zset_iter_start(&it, e, 0, false);
+    while (zset_iter_next(&it, &item)) {
+        bytes += item.member.n;
+        if (item.member.n > (uint64_t)l->zset_max_listpack_value || bytes > PACKED_MAX / 2)
+            return false;
+    }
+    return true;
+}
+
+void zset_settle(struct value *v, const struct type_limits *limits)
+{
+    struct zset_iter it;
+    struct zset_item item;
+    if (is_packed(v->e) || !fits_all(v->e, given(limits))) return;
+    struct big *b = big_of(v->e);
+    struct packed *p = packed_new();
+    zset_iter_start(&it, v->e, 0, false);
+    while (zset_iter_next(&it, &item)) pair_insert(&p, 0, item.score, item.member);
+    value_become(v, &(struct value_form){ .encoding = ZSET_PACKED,
+                                          .flags = ENTRY_WORD | ENTRY_OWNS,
+                                          .word = (uintptr_t)p });
+    big_free(b);
 }
 
 /* ---- the row ---- */

@@ -2,7 +2,8 @@
  *
  * Encodings (hidden; their names are listpack, skiplist): member and score side by side in one
  * `struct packed`, in order, up to the limits; beyond, a name table and a counting tree (ztree.h)
- * over one block a member. Conversion happens inside, and only towards the big form.
+ * over one block a member. Conversion happens inside, and only towards the big form
+ * (but for zset_settle).
  * All ranges are ranges of ranks: bounds by score or by name become ranks first (zset_by_score,
  * zset_by_name), in O(log n) in the big form.
  * Readers take an entry, changes a handle; both must be of type zset. A change never moves the
@@ -98,6 +99,11 @@ enum zset_did zset_add(struct value *v, double score, struct slice member, unsig
                        double *result, const struct type_limits *limits);
 bool zset_remove(struct value *v, struct slice member); /* false: it was not there */
 void zset_remove_span(struct value *v, struct zset_span span);
+/* A big one that is within the limits becomes compact: for results that were built big. */
+void zset_settle(struct value *v, const struct type_limits *limits);
+
+/* The compact form keeps whole scores up to 2^62 as integers, 0 without a sign. */
+bool zset_score_is_whole(double score, int64_t *out);
 
 extern const struct type_ops zset_ops;
 

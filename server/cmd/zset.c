@@ -45,6 +45,7 @@ void zset_store(struct call *c, int at, struct entry *result, const char *event)
     size_t n = result ? zset_count(result) : 0;
     struct value v;
     if (n) {
+        zset_settle(&(struct value){ .e = result }, limits_of(c));
         ks_write(db_of(c), c->argv[at], KS_NO_TOUCH, &v);
         ks_put(&v, result, false);
         keyed_event(c, NOTIFY_ZSET, event, at);
@@ -356,7 +357,9 @@ static void cmd_zrandmember(struct call *c)
 
 /* ---- ZSCAN ---- */
 
+/* Scores are text here, and the compact form writes out what the big one gives an exponent. */
 struct scanning {
+    bool compact;
     struct scan_options options;
     struct scan_out out;
 };
@@ -365,9 +368,13 @@ static void scan_item(void *app, const struct zset_item *item)
 {
     struct scanning *s = app;
     char text[NUM_DOUBLE_MAX];
+    int64_t whole;
     if (!scan_wants(&s->options, item->member)) return;
+    size_t n = s->compact && zset_score_is_whole(item->score, &whole)
+                   ? num_from_i64(text, whole)
+                   : num_from_double_17(text, item->score);
     scan_out_add(&s->out, item->member);
-    scan_out_add(&s->out, slice_of(text, num_from_double_17(text, item->score)));
+    scan_out_add(&s->out, slice_of(text, n));
 }
 
 static void cmd_zscan(struct call *c)
@@ -377,6 +384,7 @@ static void cmd_zscan(struct call *c)
     uint64_t cursor;
     if (!scan_cursor_arg(c, 2, &cursor) || !keyed_read(c, 1, VALUE_ZSET, &v)) return;
     if (v.e && !scan_options_arg(c, 3, 0, &s.options, NULL)) return;
+    s.compact = v.e && zset_packed(v.e);
     cursor = v.e ? zset_scan(v.e, cursor, s.options.count, scan_item, &s) : 0;
     scan_reply(c, cursor, &s.out);
 }

@@ -1,7 +1,8 @@
 /* Sorted sets: union, intersection and difference, given or stored. Plain sets are taken too, with
  * 1 as every score. Shared rules:
  *   - inputs are worked from the smallest to the largest, which is also the order of the sums;
- *   - a product or sum that is no number counts as 0. */
+ *   - a sum that is no number counts as 0, and so does a product, unless it is the second or
+ *     later one of an intersection: then the sum does, and a minimum or maximum passes it by. */
 #include <math.h>
 
 #include "core/base/mem.h"
@@ -110,7 +111,11 @@ static void op_union(const struct algebra *a, struct result *r)
         walk_start(&w, a->in[i].e);
         while (walk_next(&w, &item)) {
             double score = weighted(item.score, a->in[i].weight), there;
-            if (i && zset_score(r->v.e, item.member, &there)) score = summed(there, score, a->sum);
+            if (i && zset_score(r->v.e, item.member, &there)) {
+                score = summed(there, score, a->sum);
+                /* 0 and -0 are equal: only a new member takes the other sign. */
+                if (score == 0 && there == 0) zset_remove(&r->v, item.member);
+            }
             take(r, item.member, score);
         }
         walk_end(&w);
@@ -122,7 +127,7 @@ static bool in_all(const struct algebra *a, struct slice member, double *score)
     for (int i = 1; i < a->n; i++) {
         double other;
         if (!input_score(a->in[i].e, member, &other)) return false;
-        *score = summed(*score, weighted(other, a->in[i].weight), a->sum);
+        *score = summed(*score, other * a->in[i].weight, a->sum);
     }
     return true;
 }
@@ -271,12 +276,18 @@ static void reply_all(struct call *c, const struct entry *e, bool with_scores)
 
 static const char *const store_events[] = { "zunionstore", "zinterstore", "zdiffstore" };
 
+/* In the big form, which keeps the sign of 0 in sums. Only a store needs the key's name. */
+static struct entry *big_result(struct call *c)
+{
+    return zset_new(c->argv[1], SLICE(""), SIZE_MAX, ENTRY_NO_DEADLINE, limits_of(c));
+}
+
 static void algebra(struct call *c, struct algebra a)
 {
     struct result r = { .c = c, .count_only = a.count_only };
     if (take_arguments(c, a.store_at + 1, &a)) {
         r.limit = a.limit;
-        if (!a.count_only) r.v.e = zset_result(c, 1); /* only a store needs the key's name */
+        if (!a.count_only) r.v.e = big_result(c);
         run(&a, &r);
         if (a.count_only)
             reply_int(c, r.n);
