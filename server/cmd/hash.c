@@ -395,7 +395,7 @@ const struct command cmds_hash[] = {
         "key:key field:string increment:double", KEY_RW | KEY_ACCESS | KEY_UPDATE),
     ROW("HKEYS", cmd_hkeys, 2, CMD_READONLY, "2.0.0", "O(N), N: fields of the hash",
         "Gives all fields of a hash.", "key:key", ACCESS, .hints = any_order),
-    ROW("HLEN", cmd_hlen, 2, READS, "2.0.0", "O(1)", "Gives the number of fields of a hash.",
+    ROW("HLEN", cmd_hlen, 2, READS, "2.0.0", "O(1)", "Counts the fields.",
         "key:key", KEY_RO),
     ROW("HMGET", cmd_hmget, -3, READS, "2.0.0", "O(N), N: fields named",
         "Gives the values of several fields.", "key:key field:string...", ACCESS),

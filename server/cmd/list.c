@@ -476,10 +476,10 @@ static void cmd_lmpop(struct call *c)
 #define DELETES KEYS(1, 1, 1, KEY_RW | KEY_DELETE)
 #define MOVES TAKES, KEYS(2, 2, 1, KEY_RW | KEY_INSERT)
 
-#define MULTIPLE "Accepts multiple `element` arguments."
+#define MULTIPLE "Several elements at once."
 static const char *const push_history[] = { "2.4.0", MULTIPLE, NULL };
 static const char *const pushx_history[] = { "4.0.0", MULTIPLE, NULL };
-static const char *const pop_history[] = { "6.2.0", "Added the `count` argument.", NULL };
+static const char *const pop_history[] = { "6.2.0", "New: count.", NULL };
 
 const struct command cmds_list[] = {
     ROW("LINDEX", cmd_lindex, 3, CMD_READONLY, "1.0.0", "O(N), N: elements passed over",

@@ -141,7 +141,7 @@ static void cmd_brpoplpush(struct call *c) { blocking_move(c); }
 #define MOVES TAKES(1, 1), KEYS(2, 2, 1, KEY_RW | KEY_INSERT)
 
 static const char *const double_history[] = {
-    "6.0.0", "`timeout` is interpreted as a double instead of an integer.", NULL
+    "6.0.0", "The time may have a fraction.", NULL
 };
 
 const struct command cmds_list_block[] = {

@@ -372,7 +372,7 @@ const struct command cmds_set[] = {
       .keys = { KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_DELETE),
                 KEYS(2, 2, 1, KEY_RW | KEY_INSERT) },
       .since = "1.0.0", .group = "set", .complexity = "O(1)",
-      .summary = "Moves a member from one set to another.",
+      .summary = "Takes a member out of one set and puts it into another.",
       .syntax = "source:key destination:key member:string" },
     ROW("SPOP", cmd_spop, -2, CMD_WRITE | CMD_FAST, "1.0.0",
         "O(1), with a count O(N), N: the count", "Removes members drawn at random and gives them.",

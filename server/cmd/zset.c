@@ -397,8 +397,8 @@ static void cmd_zscan(struct call *c)
 static const char *const nondeterministic[] = { "nondeterministic_output", NULL };
 static const char *const history_zadd[] = {
     "2.4.0", "Accepts multiple elements.",
-    "3.0.2", "Added the `XX`, `NX`, `CH` and `INCR` options.",
-    "6.2.0", "Added the `GT` and `LT` options.", NULL,
+    "3.0.2", "New: XX, NX, CH, INCR.",
+    "6.2.0", "New: GT, LT.", NULL,
 };
 static const char *const history_zrem[] = { "2.4.0", "Accepts multiple elements.", NULL };
 static const char *const history_rank[] = { "7.2.0", "Added the optional `WITHSCORE` argument.",
@@ -432,7 +432,7 @@ const struct command cmds_zset[] = {
     { "ZREM", cmd_zrem, .arity = -3, .flags = CMD_WRITE | CMD_FAST, ZSET,
       .keys = { KEYS(1, 1, 1, KEY_RW | KEY_DELETE) }, .since = "1.2.0", .history = history_zrem,
       .complexity = "O(M*log(N)), N: members of the sorted set, M: members to remove",
-      .summary = "Removes members from a sorted set.", .syntax = "key:key member:string..." },
+      .summary = "Takes members out.", .syntax = "key:key member:string..." },
     { "ZREVRANK", cmd_zrevrank, .arity = -3, .flags = CMD_READONLY | CMD_FAST, ZSET, .keys = READS,
       .since = "2.0.0", .complexity = "O(log(N))", .history = history_rank,
       .summary = "Gives the place of a member, counted from the highest score.",

@@ -217,7 +217,7 @@ static void cmd_bzmpop(struct call *c)
         .step = 1, .flags = TAKES } }
 
 static const char *const history_timeout[] = {
-    "6.0.0", "`timeout` is interpreted as a double instead of an integer.", NULL
+    "6.0.0", "The time may have a fraction.", NULL
 };
 
 const struct command cmds_zset_pop[] = {

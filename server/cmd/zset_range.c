@@ -255,10 +255,10 @@ static void cmd_zremrangebylex(struct call *c) { remove_range(c, BY_NAME, "zremr
 #define LIMIT_ARG "[LIMIT (offset:integer count:integer)]"
 
 static const char *const history_zrange[] = {
-    "6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.", NULL
+    "6.2.0", "New: REV, BYSCORE, BYLEX, LIMIT.", NULL
 };
-static const char *const history_byscore[] = { "2.0.0", "Added the `WITHSCORES` modifier.", NULL };
-static const char *const history_revbyscore[] = { "2.1.6", "`min` and `max` can be exclusive.",
+static const char *const history_byscore[] = { "2.0.0", "New: WITHSCORES.", NULL };
+static const char *const history_revbyscore[] = { "2.1.6", "Bounds may be exclusive.",
                                                   NULL };
 
 const struct command cmds_zset_range[] = {
