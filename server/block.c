@@ -188,11 +188,10 @@ static struct waiter *waiter_new(const struct call *c, const struct block_wait *
     return w;
 }
 
-static bool named_before(const struct waiter *w, int i)
+/* A key that stands twice in the call: its last wait is ours already. */
+static bool waits_already(const struct blocked_key *k, const struct waiter *w)
 {
-    for (int k = 0; k < i; k++)
-        if (slice_eq(w->argv[w->want.first + k], w->argv[w->want.first + i])) return true;
-    return false;
+    return !ilist_empty(&k->waits) && ilist_of(k->waits.prev, struct wait, same_key)->of == w;
 }
 
 static void wait_for(struct blocking *b, struct waiter *w, int i)
@@ -201,10 +200,11 @@ static void wait_for(struct blocking *b, struct waiter *w, int i)
     int at = w->want.first + i;
     *x = (struct wait){ .of = w, .at = at };
     ilist_init(&x->same_key);
-    if (named_before(w, i)) return;
-    x->key = make_key(b, w->cl->db, w->argv[at]);
-    ilist_push(&x->key->waits, &x->same_key);
-    if (w->want.when_removed) b->on_no_key += x->key->on_removal++ == 0;
+    struct blocked_key *k = make_key(b, w->cl->db, w->argv[at]);
+    if (waits_already(k, w)) return;
+    x->key = k;
+    ilist_push(&k->waits, &x->same_key);
+    if (w->want.when_removed) b->on_no_key += k->on_removal++ == 0;
 }
 
 void block_on(struct call *c, const struct block_wait *want)

@@ -192,6 +192,18 @@ def test_many_keys_and_a_key_twice():
         assert c.cmd("LLEN", "b") == 1
 
 
+def test_thousands_of_keys():
+    with served(2) as (_, c, x, y):
+        keys = [f"k{i}" for i in range(20000)]
+        began = time.monotonic()
+        block(c, x, "BLPOP", *keys, *keys, 0)
+        block(c, y, "BRPOP", *reversed(keys), 0)
+        c.cmd("RPUSH", "k777", "1", "2")
+        assert x.read() == [b"k777", b"1"] and y.read() == [b"k777", b"2"]
+        assert time.monotonic() - began < 10
+        blocked(c, 0)
+
+
 def test_counts():
     with served(2) as (_, c, x, y):
         block(c, x, "BLMPOP", 0, 2, "a", "b", "RIGHT", "COUNT", 2)
