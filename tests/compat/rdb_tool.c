@@ -1,15 +1,19 @@
 /* rdb_tool: writes and prints RDB files with our codec, for the comparison with real servers.
  *
  *     rdb_tool write FILE SEED KEYS     a random data set, the same for the same seed
- *     rdb_tool print FILE               a line a key: database, deadline, name and value in hex
+ *     rdb_tool print FILE               a line a key: database, deadline, name and value in hex;
+ *                                       of sets and hashes the elements, sorted
  *     rdb_tool copy FROM TO             load and save again */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/mem.h"
+#include "core/base/vec.h"
 #include "core/rdb/load.h"
 #include "core/rdb/save.h"
+#include "core/types/hash.h"
+#include "core/types/set.h"
 
 #define FAR_MS 4102444800000 /* 2100: deadlines must outlive the test */
 #define VALUE_MAX 50000
@@ -36,6 +40,41 @@ static size_t random_value(struct rng *r, char *out)
     }
 }
 
+/* Of all forms: from one element to more than the compact ones take. */
+static size_t random_count(struct rng *r)
+{
+    return 1 + (rng_below(r, 20) ? rng_below(r, 12) : rng_below(r, 1500));
+}
+
+static size_t random_element(struct rng *r, char *out)
+{
+    if (rng_below(r, 3)) return num_from_i64(out, (int64_t)rng_next(r) >> rng_below(r, 64));
+    size_t n = rng_below(r, 50) ? rng_below(r, 20) : rng_below(r, 200);
+    for (size_t i = 0; i < n; i++) out[i] = (char)('a' + rng_below(r, 26));
+    return n;
+}
+
+static void put_collection(struct ks_db *db, struct slice key, struct rng *r, int64_t deadline)
+{
+    struct value v, made;
+    char a[256], b[256];
+    bool hash = rng_below(r, 2), ints = rng_below(r, 2);
+    if (hash)
+        made = (struct value){ .e = hash_new(key, deadline) };
+    else
+        made = (struct value){ .e = set_new(key, SLICE("1"), 1, deadline, NULL) };
+    for (size_t n = random_count(r); n--;) {
+        size_t an = ints && !hash ? num_from_i64(a, (int64_t)rng_below(r, 100000))
+                                  : random_element(r, a);
+        if (hash)
+            hash_put(&made, slice_of(a, an), slice_of(b, random_element(r, b)), NULL);
+        else
+            set_add(&made, slice_of(a, an), NULL);
+    }
+    ks_write(db, key, 0, &v);
+    ks_put(&v, made.e, false);
+}
+
 static void fill(struct keyspace *ks, uint64_t seed, uint64_t keys)
 {
     static char key[64], val[VALUE_MAX];
@@ -44,9 +83,15 @@ static void fill(struct keyspace *ks, uint64_t seed, uint64_t keys)
     for (uint64_t i = 0; i < keys; i++) {
         size_t kn = random_value(&r, val) % sizeof(key), n;
         memcpy(key, val, kn);
+        struct ks_db *db = ks_db(ks, (int64_t)rng_below(&r, 4) * 5);
+        int64_t deadline =
+            rng_below(&r, 3) ? ENTRY_NO_DEADLINE : FAR_MS + (int64_t)rng_below(&r, 1000000);
+        if (rng_below(&r, 3) == 0) {
+            put_collection(db, slice_of(key, kn), &r, deadline);
+            continue;
+        }
         n = random_value(&r, val);
-        put(ks_db(ks, (int64_t)rng_below(&r, 4) * 5), slice_of(key, kn), slice_of(val, n),
-            rng_below(&r, 3) ? ENTRY_NO_DEADLINE : FAR_MS + (int64_t)rng_below(&r, 1000000));
+        put(db, slice_of(key, kn), slice_of(val, n), deadline);
     }
 }
 
@@ -101,13 +146,77 @@ static void hex(struct slice s)
     for (size_t i = 0; i < s.n; i++) printf("%02x", (unsigned char)s.p[i]);
 }
 
+struct lines {
+    VEC(struct str) v;
+};
+
+static void put_hex(struct buf *b, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) buf_fmt(b, "%02x", (unsigned char)s.p[i]);
+}
+
+static void add_line(struct lines *l, struct slice a, const struct slice *b)
+{
+    struct buf t = { 0 };
+    put_hex(&t, a);
+    if (b) {
+        buf_putz(&t, "=");
+        put_hex(&t, *b);
+    }
+    vec_push(&l->v, str_new(buf_slice(&t)));
+    buf_free(&t);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return slice_cmp(str_slice(*(const struct str *)a), str_slice(*(const struct str *)b));
+}
+
+static void print_lines(struct lines *l)
+{
+    qsort(l->v.at, l->v.n, sizeof(*l->v.at), by_text);
+    for (size_t i = 0; i < l->v.n; i++) {
+        printf("%s%s", i ? "," : "", str_c(l->v.at[i]));
+        str_free(&l->v.at[i]);
+    }
+    vec_free(&l->v);
+}
+
+static void print_hash(const struct entry *e)
+{
+    struct lines l = { { 0 } };
+    struct hash_iter it;
+    struct hash_pair p;
+    hash_iter_start(&it, e);
+    while (hash_iter_next(&it, &p)) add_line(&l, p.field, &p.value);
+    hash_iter_end(&it);
+    print_lines(&l);
+}
+
+static void print_set(const struct entry *e)
+{
+    struct lines l = { { 0 } };
+    struct set_iter it;
+    struct slice m;
+    char tmp[SET_TMP];
+    set_iter_start(&it, e);
+    while (set_iter_next(&it, tmp, &m)) add_line(&l, m, NULL);
+    set_iter_end(&it);
+    print_lines(&l);
+}
+
 static bool print_key(void *app, struct entry *e)
 {
     char tmp[STRING_TMP];
     printf("%d %" PRId64 " ", ((struct ks_db *)app)->id, entry_deadline(e));
     hex(entry_key(e));
-    printf(" ");
-    hex(string_get(e, tmp));
+    printf(" %s ", value_type_name(e));
+    if (e->type == VALUE_HASH)
+        print_hash(e);
+    else if (e->type == VALUE_SET)
+        print_set(e);
+    else
+        hex(string_get(e, tmp));
     printf("\n");
     return true;
 }

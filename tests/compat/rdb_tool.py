@@ -20,17 +20,28 @@ def lines(path):
     return sorted(tool("print", path).split(b"\n"))
 
 
+def text(kind, got):
+    if kind == "hash":
+        return b",".join(sorted(f.hex().encode() + b"=" + v.hex().encode() for f, v in zip(got[::2], got[1::2])))
+    if kind == "set":
+        return b",".join(sorted(m.hex().encode() for m in got))
+    return got.hex().encode()
+
+
+READERS = {"string": "GET", "hash": "HGETALL", "set": "SMEMBERS"}
+
+
 def held(client):
     """Every key of the server, in the tool's form."""
     out = [b""]
     for db in range(16):
         client.cmd("SELECT", db)
         keys = client.cmd("KEYS", "*")
-        asked = [c for k in keys for c in (("PEXPIRETIME", k), ("GET", k))]
+        kinds = client.pipeline([("TYPE", k) for k in keys])
+        asked = [c for k, kind in zip(keys, kinds) for c in (("PEXPIRETIME", k), (READERS[kind], k))]
         got = client.pipeline(asked)
-        for i, k in enumerate(keys):
-            out.append(b"%d %d %s %s" % (db, got[2 * i], k.hex().encode(),
-                                         got[2 * i + 1].hex().encode()))
+        for i, (k, kind) in enumerate(zip(keys, kinds)):
+            out.append(b"%d %d %s %s %s" % (db, got[2 * i], k.hex().encode(), kind.encode(), text(kind, got[2 * i + 1])))
     return sorted(out)
 
 

@@ -148,9 +148,11 @@ START_TEST(buffers_slide_and_shrink)
 }
 END_TEST
 
-static const struct unit_case cases[] = { UNIT(integers_are_strict),     UNIT(integers_print),
-                                          UNIT(doubles_round_trip),      UNIT(memory_units),
-                                          UNIT(crc_check_value),         UNIT(sha256_of_many_lengths),
-    UNIT(sha1_of_texts),
-                                          UNIT(globs),                   UNIT(buffers_slide_and_shrink) };
+static const struct unit_case cases[] = {
+    UNIT(integers_are_strict), UNIT(integers_print),
+    UNIT(doubles_round_trip),  UNIT(memory_units),
+    UNIT(crc_check_value),     UNIT(sha256_of_many_lengths),
+    UNIT(sha1_of_texts),       UNIT(globs),
+    UNIT(buffers_slide_and_shrink),
+};
 UNIT_MAIN("base", cases)
