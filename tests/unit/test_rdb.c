@@ -3,6 +3,8 @@
 #include "core/base/mem.h"
 #include "core/rdb/load.h"
 #include "core/rdb/save.h"
+#include "core/types/hash.h"
+#include "core/types/set.h"
 #include "tests/unit/check_main.h"
 
 #define NOW 1700000000000
@@ -21,6 +23,33 @@ static void set(struct ks_db *db, struct slice key, struct slice s, int64_t dead
     ks_set_string(&v, key, s, STRING_AUTO, deadline);
 }
 
+static struct slice element(struct rng *r, char *room, bool number)
+{
+    if (number || rng_below(r, 2))
+        return slice_of(room, num_from_i64(room, (int64_t)(rng_next(r) >> rng_below(r, 64))));
+    size_t n = rng_below(r, 40) ? rng_below(r, 30) : rng_below(r, 100);
+    for (size_t i = 0; i < n; i++)
+        room[i] = (char)('a' + rng_below(r, 26));
+    return slice_of(room, n);
+}
+
+/* A hash or a set, in any of its forms. */
+static void set_collection(struct ks_db *db, struct slice key, struct rng *r)
+{
+    char a[100], b[100];
+    struct value v, to;
+    bool hash = rng_below(r, 2), numbers = rng_below(r, 2);
+    to = (struct value){ .e = hash ? hash_new(key, -1) : set_new(key, SLICE("1"), 1, NOW, NULL) };
+    for (size_t n = rng_below(r, 6) ? rng_below(r, 20) : rng_below(r, 3000), i = 0; i <= n; i++) {
+        if (hash)
+            hash_put(&to, element(r, a, false), element(r, b, numbers), NULL);
+        else
+            set_add(&to, element(r, a, numbers), NULL);
+    }
+    ks_write(db, key, 0, &v);
+    ks_put(&v, to.e, false);
+}
+
 static void fill(struct keyspace *ks, uint64_t seed, int keys)
 {
     struct rng r;
@@ -30,6 +59,10 @@ static void fill(struct keyspace *ks, uint64_t seed, int keys)
         size_t kn = rng_below(&r, 20) ? rng_below(&r, 30) : rng_below(&r, 400);
         size_t n = rng_below(&r, 20) ? rng_below(&r, 60) : rng_below(&r, sizeof(val));
         for (size_t k = 0; k < kn; k++) key[k] = (char)rng_next(&r);
+        if (rng_below(&r, 15) == 0) {
+            set_collection(ks_db(ks, 9), slice_of(key, kn), &r);
+            continue;
+        }
         bool wild = rng_below(&r, 2);
         for (size_t k = 0; k < n; k++)
             val[k] = (char)(wild ? rng_next(&r) : 'a' + rng_below(&r, 3));
@@ -41,6 +74,31 @@ static void fill(struct keyspace *ks, uint64_t seed, int keys)
     }
 }
 
+static void same_hash(const struct entry *a, const struct entry *b)
+{
+    struct hash_iter it;
+    struct hash_pair p;
+    struct slice value;
+    char tmp[HASH_TMP];
+    ck_assert_uint_eq(hash_count(a), hash_count(b));
+    hash_iter_start(&it, a);
+    while (hash_iter_next(&it, &p))
+        ck_assert(hash_get(b, p.field, tmp, &value) && slice_eq(value, p.value));
+    hash_iter_end(&it);
+}
+
+static void same_set(const struct entry *a, const struct entry *b)
+{
+    struct set_iter it;
+    struct slice m;
+    char tmp[SET_TMP];
+    ck_assert_uint_eq(set_count(a), set_count(b));
+    set_iter_start(&it, a);
+    while (set_iter_next(&it, tmp, &m))
+        ck_assert(set_has(b, m));
+    set_iter_end(&it);
+}
+
 struct compare {
     struct ks_db *other;
 };
@@ -50,7 +108,13 @@ static bool same(void *app, struct entry *e)
     struct value v;
     char t1[STRING_TMP], t2[STRING_TMP];
     ck_assert(ks_read(c->other, entry_key(e), KS_NO_TOUCH, &v));
-    ck_assert(slice_eq(string_get(e, t1), string_get(v.e, t2)));
+    ck_assert_uint_eq(e->type, v.e->type);
+    if (e->type == VALUE_HASH)
+        same_hash(e, v.e);
+    else if (e->type == VALUE_SET)
+        same_set(e, v.e);
+    else
+        ck_assert(slice_eq(string_get(e, t1), string_get(v.e, t2)));
     ck_assert_int_eq(entry_deadline(e), entry_deadline(v.e));
     ck_assert_str_eq(value_encoding_name(e), value_encoding_name(v.e));
     return true;
