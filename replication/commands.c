@@ -207,11 +207,11 @@ static const char *const wait_hints[] = { "request_policy:all_shards", "response
 const struct command cmds_replication[] = {
     { "REPLICAOF", cmd_replicaof, .arity = 3, .flags = CHANGES_ROLE, .since = "5.0.0",
       .group = "server", .complexity = "O(1)",
-      .summary = "Configures a server as replica of another, or promotes it to a master.",
+      .summary = "Follows another server from now on, or (NO ONE) nobody.",
       .syntax = REPLICAOF_SYNTAX },
     { "SLAVEOF", cmd_replicaof, .arity = 3, .flags = CHANGES_ROLE, .since = "1.0.0",
       .group = "server", .complexity = "O(1)",
-      .summary = "Sets a Redis server as a replica of another, or promotes it to being a master.",
+      .summary = "The old name of REPLICAOF.",
       .syntax = REPLICAOF_SYNTAX, .deprecated_since = "5.0.0", .replaced_by = "`REPLICAOF`" },
     { "PSYNC", cmd_psync, .arity = -3, .flags = OF_REPLICAS, .since = "2.8.0", .group = "server",
       .summary = "Begins replication; replicas send it.",
@@ -224,12 +224,11 @@ const struct command cmds_replication[] = {
       .summary = "What a replica tells its master about itself, and its acknowledgements." },
     { "ROLE", cmd_role, .arity = 1, .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST,
       .acl = ACL_ADMIN | ACL_DANGEROUS, .since = "2.8.12", .group = "server", .complexity = "O(1)",
-      .summary = "Returns the replication role." },
+      .summary = "Tells whether this is a master, a replica or a Sentinel, and of whom." },
     { "WAIT", cmd_wait, .arity = 3, .flags = CMD_NOSCRIPT, .acl = ACL_CONNECTION, .since = "3.0.0",
       .group = "generic", .complexity = "O(1)",
       .summary =
-          "Blocks until the asynchronous replication of all preceding write commands sent by "
-          "the connection is completed.",
+          "Waits until so many replicas have what was written so far, or the time is up.",
       .syntax = "numreplicas:integer timeout:integer", .hints = wait_hints },
     { "FAILOVER", cmd_failover, .arity = -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE,
       .since = "6.2.0", .group = "server", .complexity = "O(1)",

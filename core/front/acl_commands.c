@@ -286,7 +286,7 @@ static const char *const setuser_history[] = {
     NULL
 };
 static const char *const log_history[] = {
-    "7.2.0", "Added entry ID, timestamp created, and timestamp last updated.", NULL
+    "7.2.0", "Entries have a number and two times.", NULL
 };
 
 static const struct command subs_acl[] = {

@@ -374,7 +374,7 @@ static const struct command subs_client[] = {
     { "NO-TOUCH", cmd_no_touch, .arity = 3, .flags = SUB, .acl = ACL_CONNECTION, .since = "7.2.0",
       .group = "connection", .complexity = "O(1)",
       .summary =
-          "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
+          "Lets this connection look at keys without counting as use.",
       .syntax = "enabled=(ON|OFF)" },
     { "PAUSE", client_cmd_pause, .arity = -3, .flags = SUB_ADMIN, .acl = ACL_CONNECTION,
       .since = "2.9.50", .group = "connection", .complexity = "O(1)", .history = pause_history,
@@ -385,7 +385,7 @@ static const struct command subs_client[] = {
       .summary = "Switches the replies to this connection off and on.", .syntax = "(ON|OFF|SKIP)" },
     { "SETINFO", cmd_setinfo, .arity = 4, .flags = SUB, .acl = ACL_CONNECTION, .since = "7.2.0",
       .group = "connection", .complexity = "O(1)", .hints = NULL,
-      .summary = "Sets information specific to the client or connection.",
+      .summary = "Says which client library this connection uses.",
       .syntax = "attr=(LIB-NAME libname:string|LIB-VER libver:string)" },
     { "SETNAME", cmd_setname, .arity = 3, .flags = SUB, .acl = ACL_CONNECTION, .since = "2.6.9",
       .group = "connection", .complexity = "O(1)", .summary = "Names this connection.",

@@ -35,7 +35,7 @@ static void module_help(struct call *c)
 static const struct command module_subs[] = {
     { "LIST", module_list, .arity = 2, .flags = CMD_ADMIN | CMD_NOSCRIPT, .since = "4.0.0",
       .group = "server", .complexity = "O(N), N: loaded modules",
-      .summary = "Returns all loaded modules.", .syntax = "" },
+      .summary = "Names the modules: there are none.", .syntax = "" },
     { "HELP", module_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "5.0.0",
       .group = "server", .complexity = "O(1)",
       .summary = "Lists the sub-commands.", .syntax = "" },

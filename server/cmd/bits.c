@@ -529,27 +529,28 @@ static void cmd_bitfield_ro(struct call *c) { bitfield(c, true); }
 #define ONE_RO KEYS(1, 1, 1, KEY_RO | KEY_ACCESS)
 #define FIELD_GET_SYNTAX "GET (encoding:string offset:integer)"
 #define FIELD_SYNTAX                                                                               \
-    "key:key [(" FIELD_GET_SYNTAX "|([OVERFLOW (WRAP|SAT|FAIL)] (SET (encoding:string "            \
-    "offset:integer value:integer)|INCRBY (encoding:string offset:integer increment:integer))))"   \
-    "...]"
+    "key:key operation=[" FIELD_GET_SYNTAX "|write=([OVERFLOW (WRAP|SAT|FAIL)] "                   \
+    "write_operation=(SET (encoding:string offset:integer value:integer)|"                         \
+    "INCRBY (encoding:string offset:integer increment:integer)))]..."
 
 const struct command cmds_bits[] = {
     ROW("BITCOUNT", cmd_bitcount, -2, CMD_READONLY, "2.6.0", "O(N), N: bytes looked at",
         "Counts the bits that are set in a string.",
-        "key:key [(start:integer end:integer unit=[BYTE|BIT]@7.0.0)]", ONE_RO),
+        "key:key index=[(start:integer end:integer index_unit=[BYTE|BIT]@7.0.0)]", ONE_RO),
     ROW("BITFIELD", cmd_bitfield, -2, CMD_WRITE | CMD_DENYOOM, "3.2.0", "O(1) a field",
         "Reads, sets and increments integers of any width inside a string.", FIELD_SYNTAX,
         KEYS(1, 1, 1, KEY_RW | KEY_UPDATE | KEY_ACCESS | KEY_VARIABLE_FLAGS)),
     ROW("BITFIELD_RO", cmd_bitfield_ro, -2, CMD_READONLY | CMD_FAST, "6.0.0", "O(1) a field",
-        "Reads integers of any width inside a string.", "key:key [" FIELD_GET_SYNTAX "...]",
+        "Reads integers of any width inside a string.", "key:key [" FIELD_GET_SYNTAX "]...",
         ONE_RO),
     ROW("BITOP", cmd_bitop, -4, CMD_WRITE | CMD_DENYOOM, "2.6.0", "O(N), N: bytes of the longest",
         "Combines strings bit by bit and stores the result.",
-        "operation=(AND|OR|XOR|NOT) destkey:key key:key...", KEYS(2, 2, 1, KEY_OW | KEY_UPDATE),
+        "operation:string destkey:key key:key...", KEYS(2, 2, 1, KEY_OW | KEY_UPDATE),
         KEYS(3, -1, 1, KEY_RO | KEY_ACCESS)),
     ROW("BITPOS", cmd_bitpos, -3, CMD_READONLY, "2.8.7", "O(N), N: bytes looked at",
         "Finds the first bit that is set or clear.",
-        "key:key bit:integer [(start:integer [(end:integer unit=[BYTE|BIT]@7.0.0)])]", ONE_RO),
+        "key:key bit:integer index=[(start:integer "
+        "end_index=[(end:integer index_unit=[BYTE|BIT]@7.0.0)])]", ONE_RO),
     ROW("GETBIT", cmd_getbit, 3, CMD_READONLY | CMD_FAST, "2.2.0", "O(1)",
         "Gives one bit of a string.", "key:key offset:integer", ONE_RO),
     ROW("SETBIT", cmd_setbit, 4, CMD_WRITE | CMD_DENYOOM, "2.2.0", "O(1)",

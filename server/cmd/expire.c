@@ -132,7 +132,7 @@ static void cmd_persist(struct call *c)
         nm, fn, .arity = -3, .flags = CMD_WRITE | CMD_FAST, .acl = ACL_KEYSPACE,                   \
                 .keys = { KEYS(1, 1, 1, KEY_RW | KEY_UPDATE) }, .since = since_,                   \
                 .group = "generic", .complexity = "O(1)", .summary = sum,                          \
-                .syntax = "key:key " arg " [NX|XX|GT|LT]"                                          \
+                .syntax = "key:key " arg " condition=[NX|XX|GT|LT]@7.0.0"                          \
     }
 #define TELLS(nm, fn, since_, sum)                                                                 \
     {                                                                                              \

@@ -36,11 +36,11 @@ const struct command cmds_flush[] = {
     { "FLUSHALL", cmd_flushall, .arity = -1, .flags = CMD_WRITE,
       .acl = ACL_KEYSPACE | ACL_DANGEROUS, .since = "1.0.0", .group = "server",
       .complexity = "O(N), N: keys in all databases",
-      .summary = "Empties every database.", .syntax = "[ASYNC|SYNC]",
+      .summary = "Empties every database.", .syntax = "async=[ASYNC@4.0.0|SYNC@6.2.0]",
       .hints = flush_hints },
     { "FLUSHDB", cmd_flushdb, .arity = -1, .flags = CMD_WRITE, .acl = ACL_KEYSPACE | ACL_DANGEROUS,
       .since = "1.0.0", .group = "server", .complexity = "O(N), N: keys in the database",
-      .summary = "Empties the chosen database.", .syntax = "[ASYNC|SYNC]",
+      .summary = "Empties the chosen database.", .syntax = "async=[ASYNC@4.0.0|SYNC@6.2.0]",
       .hints = flush_hints },
     COMMANDS_END,
 };

@@ -505,14 +505,14 @@ static void cmd_georadiusbymember_ro(struct call *c) { search(c, FORM_MEMBER | F
 #define AT "key:key longitude:double latitude:double radius:double " UNIT " " WITH " "
 #define BY_MEMBER "key:key member:string radius:double " UNIT " " WITH " "
 
-static const char *const history_add[] = { "6.2.0", "Added the `CH`, `NX` and `XX` options.",
+static const char *const history_add[] = { "6.2.0", "New: CH, NX, XX.",
                                            NULL };
-static const char *const history_units[] = { "7.0.0", "Added support for uppercase unit names.",
+static const char *const history_units[] = { "7.0.0", "Units in capitals too.",
                                              NULL };
-static const char *const history_any[] = { "6.2.0", "Added the `ANY` option for `COUNT`.", NULL };
+static const char *const history_any[] = { "6.2.0", "New: ANY behind COUNT.", NULL };
 static const char *const history_both[] = {
-    "6.2.0", "Added the `ANY` option for `COUNT`.",
-    "7.0.0", "Added support for uppercase unit names.", NULL,
+    "6.2.0", "New: ANY behind COUNT.",
+    "7.0.0", "Units in capitals too.", NULL,
 };
 
 const struct command cmds_geo[] = {

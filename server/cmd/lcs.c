@@ -174,6 +174,6 @@ const struct command cmds_lcs[] = {
       .complexity = "O(N*M), N and M: lengths of the strings",
       .summary = "Finds the longest common subsequence of two strings.",
       .syntax =
-          "key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]" },
+          "key1:key key2:key [LEN] [IDX] [MINMATCHLEN len:integer] [WITHMATCHLEN]" },
     COMMANDS_END,
 };

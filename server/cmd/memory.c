@@ -126,7 +126,7 @@ static const struct command subs[] = {
       .complexity = "Grows with the heap",
       .summary = "Gives free pages back to the system.", .syntax = "" },
     { "STATS", memory_stats, .arity = 2, .since = "4.0.0", .group = "server", .complexity = "O(1)",
-      .summary = "Returns details about memory usage.", .syntax = "" },
+      .summary = "Shows where the memory goes.", .syntax = "" },
     { "HELP", memory_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "4.0.0",
       .group = "server", .complexity = "O(1)",
       .summary = "Lists the sub-commands.", .syntax = "" },

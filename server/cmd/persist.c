@@ -113,6 +113,6 @@ const struct command cmds_persist[] = {
       .since = "1.0.0", .group = "server",
       .complexity = "O(N) when saving, N: keys in all databases",
       .summary = "Ends the server, with a snapshot where save points or SAVE ask for one.",
-      .syntax = "save-selector=[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]" },
+      .syntax = "[NOSAVE|SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]" },
     COMMANDS_END,
 };

@@ -22,7 +22,8 @@ const struct command cmds_scan[] = {
       .acl = ACL_KEYSPACE, .since = "2.8.0", .group = "generic",
       .complexity = "O(1) a call, O(N) for the whole walk, N: keys in the database",
       .summary = "Walks over the key names, a few at a time.",
-      .syntax = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type:string]",
+      .syntax = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] "
+                "[TYPE type:string@6.0.0]",
       .hints = hints },
     COMMANDS_END,
 };

@@ -429,11 +429,13 @@ static void cmd_incrbyfloat(struct call *c)
 #define ONE_RW KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE)
 #define ONE_RO KEYS(1, 1, 1, KEY_RO | KEY_ACCESS)
 #define SET_SYNTAX                                                                                 \
-    "key:key value:string [NX|XX] [GET] [EX seconds:integer|PX milliseconds:integer|EXAT "         \
-    "unix-time-seconds:unix-time|PXAT unix-time-milliseconds:unix-time|KEEPTTL]"
+    "key:key value:string condition=[NX|XX]@2.6.12 [GET@6.2.0] expiration=["                       \
+    "EX seconds:integer@2.6.12|PX milliseconds:integer@2.6.12|"                                    \
+    "EXAT unix-time-seconds:unix-time@6.2.0|PXAT unix-time-milliseconds:unix-time@6.2.0|"          \
+    "KEEPTTL@6.0.0]"
 #define GETEX_SYNTAX                                                                               \
-    "key:key [EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|PXAT "   \
-    "unix-time-milliseconds:unix-time|PERSIST]"
+    "key:key expiration=[EX seconds:integer|PX milliseconds:integer|"                              \
+    "EXAT unix-time-seconds:unix-time|PXAT unix-time-milliseconds:unix-time|PERSIST]"
 
 const struct command cmds_string[] = {
     ROW("APPEND", cmd_append, 3, WRITES | CMD_FAST, "2.0.0", "O(1)",

@@ -401,7 +401,7 @@ static const char *const history_zadd[] = {
     "6.2.0", "New: GT, LT.", NULL,
 };
 static const char *const history_zrem[] = { "2.4.0", "Accepts multiple elements.", NULL };
-static const char *const history_rank[] = { "7.2.0", "Added the optional `WITHSCORE` argument.",
+static const char *const history_rank[] = { "7.2.0", "New: WITHSCORE.",
                                             NULL };
 
 const struct command cmds_zset[] = {

@@ -272,7 +272,7 @@ const struct command cmds_zset_range[] = {
       .history = history_zrange,
       .summary = "Gives members in a range of ranks, scores or names.",
       .syntax = "key:key start:string stop:string sortby=[BYSCORE|BYLEX]@6.2.0 [REV@6.2.0] "
-                "[LIMIT@6.2.0 (offset:integer count:integer)] [WITHSCORES]" },
+                "[LIMIT (offset:integer count:integer)@6.2.0] [WITHSCORES]" },
     { "ZRANGEBYLEX", cmd_zrangebylex, .arity = -4, READS, ZSET, .since = "2.8.9", COST_READ,
       OLD("`ZRANGE` with the `BYLEX` argument"),
       .summary = "Gives members in a range of names.",

@@ -7,7 +7,9 @@ import re
 from beside import side_by_side
 
 HELPS = ["ACL", "CLIENT", "COMMAND", "CONFIG", "DEBUG", "LATENCY", "MEMORY", "OBJECT", "PUBSUB", "SLOWLOG", "XGROUP", "XINFO"]
-FACTS = ["since", "group", "deprecated_since"]
+FACTS = ["since", "group", "deprecated_since", "arguments"]
+OTHERS = {"hscan", "zrank", "zrevrank",  # with words of 7.2
+          "pfmerge", "debug"}            # says more than 7.0 does
 ALIKE = 0.85
 
 
@@ -56,7 +58,7 @@ def test_documentation():
                   for s in taken_over(sentences(doc), sentences(theirs[name]))]
         assert not copied, copied
         wrong = [(name, f, doc.get(f), theirs[name].get(f)) for name, doc in mine.items() if name in theirs
-                 for f in FACTS if doc.get(f) != theirs[name].get(f)]
+                 for f in FACTS if doc.get(f) != theirs[name].get(f) and not (f == "arguments" and name in OTHERS)]
         assert not wrong, wrong
         bare = [name for name, doc in mine.items() if not doc.get("summary") or not doc.get("since")]
         assert not bare, bare
