@@ -241,3 +241,18 @@ def test_debug_object_tells_of_nodes():
         assert nodes > 1 and facts["ql_avg_node"] == f"{3000 / nodes:.2f}" and facts["ql_listpack_max"] == "-2"
         assert facts["encoding"] == "quicklist" and int(facts["ql_uncompressed_size"]) > 3000 * 9
         assert c.text("DEBUG", "QUICKLIST-PACKED-THRESHOLD", "200b") == "OK"
+
+
+def test_dumps_go_both_ways():
+    def run(a, b):
+        fill(a)
+        for key in ["big", "huge"] + [f"small:{i}" for i in range(0, 300, 7)]:
+            b.cmd("RESTORE", key, 0, a.cmd("DUMP", key))
+            a.cmd("RESTORE", key + ":back", 0, b.cmd("DUMP", key))
+            want = a.cmd("LRANGE", key, 0, -1)
+            assert b.cmd("LRANGE", key, 0, -1) == want and a.cmd("LRANGE", key + ":back", 0, -1) == want, key
+            a.cmd("DEL", key + ":back")
+        for key in set(a.cmd("KEYS", "*")) - set(b.cmd("KEYS", "*")):
+            a.cmd("DEL", key)
+        assert a.cmd("DEBUG", "DIGEST") == b.cmd("DEBUG", "DIGEST")
+    both(2, run)
