@@ -172,3 +172,26 @@ def replicated(master, replica, seed, n, shapes, lists, options=()):
 
 
 BOTH_WAYS = [(TANIST, REDIS_SERVER), (REDIS_SERVER, TANIST), (TANIST, TANIST)]
+
+
+def told(server, commands):
+    """The keyspace events that the commands cause, in order."""
+    with server.client() as c, server.client() as ear:
+        c.cmd("CONFIG", "SET", "notify-keyspace-events", "KEA")
+        ear.cmd("PSUBSCRIBE", "__keyevent@*", "end")
+        c.pipeline(commands)
+        c.cmd("PUBLISH", "end", "")
+        out = []
+        while not out or out[-1][0] != b"end":
+            out.append(tuple(ear.read()[2:]))
+        return out
+
+
+def events(seed, n, shapes, lists, options=()):
+    print(f"seed {seed}")
+    commands = list(generate(seed, n, shapes, lists))
+    with Stage() as stage:
+        ours, theirs = told(stage.server(*options), commands), told(stage.server(*options, binary=REDIS_SERVER), commands)
+    for i, (x, y) in enumerate(zip(ours, theirs)):
+        assert x == y, f"event {i}: ours {x}, theirs {y}, before {ours[max(0, i - 5):i]}"
+    assert len(ours) == len(theirs) > n // 10

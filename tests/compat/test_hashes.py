@@ -1,5 +1,5 @@
 """Hashes beside redis-server 7.0.15: scripts, generated sequences, replication both ways."""
-from beside import BOTH_WAYS, generated, replicated, scripted, side_by_side, split
+from beside import BOTH_WAYS, events, generated, replicated, scripted, side_by_side, split
 
 SCRIPT = """
 HSET h f v | HSET h f v2 | HSET h a 1 b 2 f 3 | HGETALL h | HLEN h | TYPE h | OBJECT ENCODING h | HSET h | HSET h a | HSET h a 1 b | HMSET h | HMSET h a | HMSET h a 1 b | HMSET h c 3 d 4 | HGETALL h
@@ -92,6 +92,10 @@ def test_hscan_novalues():
         got = c.ours.cmd("HSCAN", "h", "0", "NOVALUES", "COUNT", "10")
         assert got[0] == b"0" and sorted(got[1]) == [b"a", b"b"], got
     side_by_side(2, run)
+
+
+def test_events():
+    events(20260204, 4000, WRITES, LISTS)
 
 
 def test_replication():

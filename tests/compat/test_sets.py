@@ -1,5 +1,5 @@
 """Sets beside redis-server 7.0.15: scripts, generated sequences, replication both ways."""
-from beside import BOTH_WAYS, Stage, generated, replicated, scripted, side_by_side
+from beside import BOTH_WAYS, Stage, events, generated, replicated, scripted, side_by_side
 from lib import REDIS_SERVER, replica_caught_up, wait_for
 
 SCRIPT = """
@@ -94,6 +94,10 @@ def test_encodings_of_later_versions():
             c.ours.cmd(*words)
             assert c.ours.cmd("OBJECT", "ENCODING", words[1]) == form, words[:3]
     side_by_side(2, run)
+
+
+def test_events():
+    events(20260304, 4000, STEADY + ["SPOP k 100"], LISTS)
 
 
 def test_replication():
