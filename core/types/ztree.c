@@ -79,7 +79,7 @@ static int leaf_search(const struct leaf *l, const struct ztree_place *p)
     return from;
 }
 
-/* The child to go on with: the last one whose least member stands before the place, or the first. */
+/* The child to go on with: the last whose least member stands before the place, or the first. */
 static int inner_search(const struct inner *n, const struct ztree_place *p)
 {
     int from = 1, to = n->n;
@@ -311,7 +311,8 @@ static bool join(struct inner *n, int at, unsigned h)
     return true;
 }
 
-static void node_remove(void *node, unsigned h, const struct zmember *m, const struct ztree_place *p)
+static void node_remove(void *node, unsigned h, const struct zmember *m,
+                        const struct ztree_place *p)
 {
     if (h == 0) {
         leaf_remove(node, m, p);
@@ -384,7 +385,8 @@ struct zmember *ztree_here(const struct ztree_cursor *c)
 static bool climb(struct ztree_cursor *c, int step)
 {
     unsigned h = 1;
-    while (h <= c->height && (c->at[h] + step < 0 || c->at[h] + step >= size_of(c->node[h], h))) h++;
+    while (h <= c->height && (c->at[h] + step < 0 || c->at[h] + step >= size_of(c->node[h], h)))
+        h++;
     if (h > c->height) return false;
     c->at[h] += step;
     for (; h > 0; h--) {

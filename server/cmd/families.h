@@ -10,7 +10,8 @@ extern const struct command cmds_list[], cmds_list_block[];                     
 extern const struct command cmds_bits[], cmds_hll[];                               /* as bits */
 extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[]; /* any key */
 extern const struct command cmds_hash[], cmds_set[], cmds_set_ops[];
-extern const struct command cmds_zset[], cmds_zset_pop[], cmds_zset_range[], cmds_zset_ops[], cmds_geo[];
+extern const struct command cmds_zset[], cmds_zset_pop[], cmds_zset_range[], cmds_zset_ops[];
+extern const struct command cmds_geo[];
 extern const struct command cmds_expire[];                                         /* deadlines */
 extern const struct command cmds_dump[];   /* values as payloads */
 extern const struct command cmds_publish[];

@@ -492,7 +492,8 @@ static void cmd_georadiusbymember_ro(struct call *c) { search(c, FORM_MEMBER | F
     .flags = CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS,                                           \
     .keys = { KEYS(1, 1, 1, KEY_RO | KEY_ACCESS), AFTER("STORE", from), AFTER("STOREDIST", from) }
 #define UNIT "unit=(M|KM|FT|MI)"
-#define BY "by=(circle=(BYRADIUS radius:double " UNIT ")|box=(BYBOX width:double height:double " UNIT "))"
+#define BY                                                                                         \
+    "by=(circle=(BYRADIUS radius:double " UNIT ")|box=(BYBOX width:double height:double " UNIT "))"
 #define FROM "from=(FROMMEMBER member:string|FROMLONLAT (longitude:double latitude:double))"
 #define ORDER "order=[ASC|DESC]"
 #define COUNT "[count=(COUNT count:integer [ANY])]"
