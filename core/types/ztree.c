@@ -4,7 +4,7 @@
 #include "core/base/must.h"
 
 /* Nodes are sized for the allocator: a leaf of 512 bytes, an inner node of 1 KiB. Larger ones make
- * an insertion move more bytes, smaller ones make the tree higher; see docs/decisions/0006. */
+ * an insertion move more bytes, smaller ones make the tree higher; see docs/decisions/0010. */
 #define LEAF_MAX 31
 #define INNER_MAX 31
 #define SPARSE 8 /* a node below this joins a neighbour if both fit into one */
@@ -381,12 +381,17 @@ struct zmember *ztree_here(const struct ztree_cursor *c)
     return ((const struct leaf *)c->node[0])->member[c->at[0]];
 }
 
+static bool can_step(const struct ztree_cursor *c, unsigned h, int step)
+{
+    int to = c->at[h] + step;
+    return to >= 0 && to < size_of(c->node[h], h);
+}
+
 /* One step further up, then down along the near edge. */
 static bool climb(struct ztree_cursor *c, int step)
 {
     unsigned h = 1;
-    while (h <= c->height && (c->at[h] + step < 0 || c->at[h] + step >= size_of(c->node[h], h)))
-        h++;
+    while (h <= c->height && !can_step(c, h, step)) h++;
     if (h > c->height) return false;
     c->at[h] += step;
     for (; h > 0; h--) {

@@ -5,10 +5,9 @@
  *
  * Owns its nodes, never the members (struct zmember: one block each, made and freed here, kept by
  * whoever holds the tree; a name table usually). A member's score must not change while it is in
- * the tree. Scores stand in the leaf, so that a search looks at a member only where scores are
- * equal.
+ * the tree. Scores stand in the leaf: a search looks at a member only where scores are equal.
  * Every path is equally long; nodes split when full and merge when a quarter full. Pure.
- * Limits: 16 levels; scores are never NaN. Tests: unit/zset. Measured: docs/decisions/0006. */
+ * Limits: 16 levels; scores are never NaN. Tests: unit/zset. Measured: docs/decisions/0010. */
 #ifndef CORE_TYPES_ZTREE_H
 #define CORE_TYPES_ZTREE_H
 

@@ -147,8 +147,8 @@ static void walk(uint64_t seed, const struct type_limits *l, size_t names, int s
     v.e = zset_new(SLICE("key"), SLICE("x"), 1, ENTRY_NO_DEADLINE, l);
     for (int step = 0; step < steps; step++) {
         char name[24];
-        snprintf(name, sizeof(name), "%s%d", rng_below(&r, 2) ? "" : "n",
-                 (int)rng_below(&r, names));
+        int k = (int)rng_below(&r, names);
+        snprintf(name, sizeof(name), "%s%d", k % 2 ? "" : "n", k);
         unsigned what = (unsigned)rng_below(&r, 100);
         if (what < 75) {
             one_add(&v, m, &r, name, l);
