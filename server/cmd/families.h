@@ -13,7 +13,8 @@ extern const struct command cmds_hash[], cmds_set[], cmds_set_ops[];
 extern const struct command cmds_zset[], cmds_zset_pop[], cmds_zset_range[], cmds_zset_ops[];
 extern const struct command cmds_geo[];
 extern const struct command cmds_expire[];                                         /* deadlines */
-extern const struct command cmds_dump[];   /* values as payloads */
+extern const struct command cmds_dump[]; /* values as payloads */
+extern const struct command cmds_sort[];
 extern const struct command cmds_publish[];
 extern const struct command cmds_persist[]; /* SAVE ... SHUTDOWN */
 extern const struct command cmds_admin[], cmds_config[], cmds_memory[], cmds_debug[];
