@@ -174,6 +174,7 @@ struct slice cursor_peek(struct feed_cursor *c)
         b = block_at(f, i + 1);
         b->cursors++;
         at = 0;
+        feed_trim(f); /* the block left behind may have waited for this cursor only */
     }
     return slice_of(b->bytes + at, b->used - at);
 }

@@ -24,7 +24,7 @@
 
 #define FEED_BLOCK_MIN (16 * 1024)  /* a block is backlog/16, within these two */
 #define FEED_BLOCK_MAX (256 * 1024)
-#define FEED_TRIM_MAX 64 /* blocks freed by one append: no long pause after a slow replica left */
+#define FEED_TRIM_MAX 64 /* blocks freed by one call: no long pause after a slow replica left */
 
 struct feed_block {
     int64_t first;  /* number of its first byte */
@@ -59,7 +59,8 @@ void feed_set_backlog(struct feed *f, uint64_t bytes);
 /* Forgets all bytes: the next one is end + 1. No cursor may be left. */
 void feed_rebase(struct feed *f, int64_t end);
 void feed_append(struct feed *f, struct slice bytes); /* copies; the feed must be open */
-/* Goes on freeing what no longer has a reason: after a cursor left, once a second. */
+/* Goes on freeing what no longer has a reason, at most FEED_TRIM_MAX blocks: each append, each step
+ * of a cursor into another block, and some calls a second for what a slow replica left behind. */
 void feed_trim(struct feed *f);
 
 struct feed_window feed_window(const struct feed *f);

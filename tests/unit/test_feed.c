@@ -142,10 +142,28 @@ START_TEST(a_slow_reader_enlarges_the_backlog)
 }
 END_TEST
 
+/* Nobody appends any more: what was kept for a reader alone goes as the reader goes on. */
+START_TEST(a_reader_that_catches_up_frees_what_it_held)
+{
+    struct feed f;
+    struct feed_cursor slow = { 0 };
+    feed_init(&f, 16 * 1024, 0);
+    feed_open(&f);
+    ck_assert(cursor_attach(&slow, &f, 1));
+    append(&f, 4 << 20);
+    for (struct slice s; (s = cursor_peek(&slow)).n > 0;)
+        cursor_advance(&slow, s.n);
+    ck_assert_int_le(feed_held(&f), 48 * 1024);
+    cursor_detach(&slow);
+    feed_free(&f);
+}
+END_TEST
+
 static const struct unit_case cases[] = {
     UNIT(window_follows_backlog),
     UNIT(cursor_bounds),
     UNIT(random_readers),
     UNIT(a_slow_reader_enlarges_the_backlog),
+    UNIT(a_reader_that_catches_up_frees_what_it_held),
 };
 UNIT_MAIN("feed", cases)
