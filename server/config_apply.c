@@ -1,5 +1,6 @@
 #include "server/config_apply.h"
 
+#include "core/base/mem.h"
 #include "core/db/keyspace.h"
 #include "core/front/client.h"
 #include "core/front/front.h"
@@ -173,6 +174,14 @@ static enum err on_proc_title(void *owner, struct errmsg *m)
     return ERR_NONE;
 }
 
+static enum err on_allocator(void *owner, struct errmsg *m)
+{
+    struct server *s = owner;
+    (void)m;
+    mem_purge_in_background(s->front_config->jemalloc_bg_thread);
+    return ERR_NONE;
+}
+
 void server_hooks(struct front_config_hooks *hooks, void *server)
 {
     *hooks = (struct front_config_hooks){
@@ -185,5 +194,6 @@ void server_hooks(struct front_config_hooks *hooks, void *server)
         .limits = on_limits,
         .timers = on_timers,
         .proc_title = on_proc_title,
+        .allocator = on_allocator,
     };
 }

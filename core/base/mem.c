@@ -112,6 +112,11 @@ void mem_purge(void)
     mallctl(name, NULL, NULL, NULL, 0);
 }
 
+void mem_purge_in_background(bool on)
+{
+    mallctl("background_thread", NULL, NULL, &on, sizeof(on));
+}
+
 #else
 
 static atomic_size_t used;
@@ -134,6 +139,7 @@ void mem_stats(struct mem_stats *out)
     *out = (struct mem_stats){ n, n, n, 0 };
 }
 void mem_purge(void) { malloc_trim(0); }
+void mem_purge_in_background(bool on) { (void)on; }
 
 #endif
 

@@ -9,6 +9,7 @@
 #ifndef CORE_BASE_MEM_H
 #define CORE_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *mem_alloc(size_t n) __attribute__((malloc, alloc_size(1), returns_nonnull));
@@ -37,5 +38,8 @@ struct mem_stats {
 void mem_stats(struct mem_stats *out);
 /* Gives unused pages back to the system. */
 void mem_purge(void);
+/* The same, by and by, from a thread of the allocator's own: without one a process that falls idle
+ * keeps what it freed. To be called behind the last fork of a start. */
+void mem_purge_in_background(bool on);
 
 #endif

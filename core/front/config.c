@@ -59,6 +59,7 @@ APPLY(limits)
 APPLY(timers)
 APPLY(observe)
 APPLY(proc_title)
+APPLY(allocator)
 
 /* The listeners fail in other words for one and the other. */
 static enum err apply_bind(void *owner, struct errmsg *m)
@@ -191,8 +192,8 @@ const struct conf_row front_config_rows[] = {
          NO_EFFECT("memory is not tested at a crash")),
     BOOL("use-exit-on-panic", use_exit_on_panic, false, .flags = CONF_HIDDEN,
          NO_EFFECT("a broken invariant always aborts")),
-    BOOL("jemalloc-bg-thread", jemalloc_bg_thread, true,
-         NO_EFFECT("the allocator's own default stays")),
+    BOOL("jemalloc-bg-thread", jemalloc_bg_thread, true, .apply = apply_allocator,
+         .what = "freed pages go back to the system in the background"),
     INT("io-threads", io_threads, 1, 1, 128, .flags = CONF_START, ONE_THREAD),
     BOOL("io-threads-do-reads", io_threads_do_reads, false, .flags = CONF_START, ONE_THREAD),
 

@@ -149,6 +149,7 @@ struct front_config_hooks {
     enum err (*timers)(void *owner, struct errmsg *m);     /* hz, timeout, tcp-keepalive */
     enum err (*observe)(void *owner, struct errmsg *m);    /* slowlog-*, latency-*, acllog-* */
     enum err (*proc_title)(void *owner, struct errmsg *m);
+    enum err (*allocator)(void *owner, struct errmsg *m);  /* jemalloc-bg-thread */
 };
 
 extern const struct conf_row front_config_rows[];

@@ -212,6 +212,7 @@ bool start_process(struct front_start *s, struct front_config *cfg, struct conf 
         crash_enable("Tanist " TANIST_VERSION " (Redis " START_REDIS_VERSION ")", NULL, NULL);
     }
     if (cfg->disable_thp) process_no_thp();
+    if (!s->sentinel) mem_purge_in_background(cfg->jemalloc_bg_thread);
     log_without_effect(c);
     if (!s->sentinel) log_set_role('M');
     if (!fit_clients(cfg)) return false;
