@@ -15,7 +15,7 @@ SADD a 1 2 3 4 5 | SADD b 2 3 4 5 6 | SINTERCARD 2 a b | SINTERCARD 2 a b LIMIT 
 SET k v | SADD k a | SREM k a | SISMEMBER k a | SMISMEMBER k a | SCARD k | SPOP k | SPOP k 1 | SRANDMEMBER k | SRANDMEMBER k 1 | SMEMBERS k | SSCAN k 0 | SINTER k | SINTER nokey k | SUNION nokey k | SDIFF nokey k | SINTERCARD 1 k | SINTERCARD 2 nokey k | SINTERSTORE d k | SUNIONSTORE d nokey k | SDIFFSTORE d k k | HSET k a b | SPOP k abc | SRANDMEMBER k abc
 SADD s a b ab 1 | SSCAN s 0 | SSCAN s 0 MATCH a* | SSCAN s 0 COUNT 1 | SSCAN s 0 COUNT 0 | SSCAN s 0 COUNT abc | SSCAN s abc | SSCAN s | SSCAN s 0 FOO | SSCAN s 0 TYPE set | SSCAN s 0 NOVALUES | SSCAN nokey 0 | SSCAN nokey 0 COUNT abc | SSCAN nokey abc | SADD i 1 2 3 | SSCAN i 0 COUNT 1 | SSCAN i 0 MATCH 2
 SADD s a | EXPIRE s 100 | SADD s b | TTL s | SREM s a b | SADD s x | TTL s | RENAME s t | SMEMBERS t | COPY t u | SADD u y | SMEMBERS t | SMEMBERS u | MOVE u 1 | SELECT 1 | SMEMBERS u | SELECT 0 | SADD t 1 | SET t str | GET t
-MULTI | SADD s a b | SCARD s | SMEMBERS s | SPOP s 5 | EXEC | MULTI | SADD s | EXEC | OBJECT REFCOUNT s | OBJECT ENCODING nokey
+MULTI | SADD s a | SCARD s | SMEMBERS s | SPOP s 5 | EXEC | MULTI | SADD s | EXEC | OBJECT REFCOUNT s | OBJECT ENCODING nokey
 """ + "SADD s " + " ".join(map(str, range(512))) + " | OBJECT ENCODING s | SADD s 5 | OBJECT ENCODING s | SADD s 512 | OBJECT ENCODING s | SADD s x -5 4611686018427387903 4611686018427387904 | SMEMBERS s | SREM s " \
     + " ".join(map(str, range(510))) + """ | SMEMBERS s | OBJECT ENCODING s
 SADD s """ + " ".join(f"m{i}" for i in range(200)) + " | OBJECT ENCODING s | SADD t 1 2 3 | SUNION s t | SINTERSTORE d s t | SUNIONSTORE d s t | SCARD d | OBJECT ENCODING d | SDIFFSTORE d s t | SCARD d | SADD t m5 | SINTER s t"
