@@ -5,6 +5,7 @@
 #include "core/types/hash.h"
 #include "core/types/list.h"
 #include "core/types/set.h"
+#include "core/types/stream.h"
 #include "core/types/string.h"
 #include "core/types/zset.h"
 
@@ -15,6 +16,7 @@ static const struct type_ops *const types[VALUE_TYPES] = {
     [VALUE_LIST] = &list_ops,
     [VALUE_SET] = &set_ops,
     [VALUE_HASH] = &hash_ops,
+    [VALUE_STREAM] = &stream_ops,
 };
 static const char *const names[VALUE_TYPES] = {
     [VALUE_STRING] = "string", [VALUE_LIST] = "list", [VALUE_SET] = "set",
