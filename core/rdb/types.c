@@ -39,14 +39,17 @@ const struct rdb_type_row rdb_types[RDB_TYPE_COUNT] = {
     [RDB_ZSET_ZIPLIST] = { "zset-ziplist", VALUE_ZSET, rdb_load_zset_ziplist, NULL },
     [RDB_HASH_ZIPLIST] = { "hash-ziplist", VALUE_HASH, rdb_load_hash_ziplist, NULL },
     [RDB_LIST_QUICKLIST] = { "list-quicklist", VALUE_LIST, rdb_load_quicklist, rdb_abandon_list },
-    [RDB_STREAM_LISTPACKS] = { "stream-listpacks", VALUE_STREAM, NULL, NULL },
+    [RDB_STREAM_LISTPACKS] = { "stream-listpacks", VALUE_STREAM, rdb_load_stream,
+                               rdb_abandon_stream },
     [RDB_HASH_LISTPACK] = { "hash-listpack", VALUE_HASH, rdb_load_hash_listpack, NULL },
     [RDB_ZSET_LISTPACK] = { "zset-listpack", VALUE_ZSET, rdb_load_zset_listpack, NULL },
     [RDB_LIST_QUICKLIST_2] = { "list-quicklist-2", VALUE_LIST, rdb_load_quicklist_2,
                                rdb_abandon_list },
-    [RDB_STREAM_LISTPACKS_2] = { "stream-listpacks-2", VALUE_STREAM, NULL, NULL },
+    [RDB_STREAM_LISTPACKS_2] = { "stream-listpacks-2", VALUE_STREAM, rdb_load_stream_2,
+                                 rdb_abandon_stream },
     [RDB_SET_LISTPACK] = { "set-listpack", VALUE_SET, rdb_load_set_listpack, NULL },
-    [RDB_STREAM_LISTPACKS_3] = { "stream-listpacks-3", VALUE_STREAM, NULL, NULL },
+    [RDB_STREAM_LISTPACKS_3] = { "stream-listpacks-3", VALUE_STREAM, rdb_load_stream_3,
+                                 rdb_abandon_stream },
 };
 
 /* How each value type is written. `code` chooses by the value's form. */
@@ -60,6 +63,7 @@ static const struct {
     [VALUE_SET] = { rdb_code_of_set, RDB_SET, rdb_save_set },
     [VALUE_ZSET] = { rdb_code_of_zset, RDB_ZSET_2, rdb_save_zset },
     [VALUE_HASH] = { rdb_code_of_hash, RDB_HASH, rdb_save_hash },
+    [VALUE_STREAM] = { NULL, RDB_STREAM_LISTPACKS_2, rdb_save_stream },
 };
 
 enum rdb_type rdb_type_of(const struct entry *e)

@@ -53,4 +53,10 @@ enum rdb_build rdb_load_hash_zipmap(struct rdb_in *in, struct rdb_building *b);
 enum rdb_build rdb_load_hash_ziplist(struct rdb_in *in, struct rdb_building *b);
 enum rdb_build rdb_load_zset_ziplist(struct rdb_in *in, struct rdb_building *b);
 
+enum rdb_build rdb_load_stream(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_stream_2(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_stream_3(struct rdb_in *in, struct rdb_building *b);
+void rdb_abandon_stream(struct rdb_building *b);
+void rdb_save_stream(struct rdb_out *o, const struct entry *e);
+
 #endif
