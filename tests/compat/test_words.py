@@ -9,6 +9,7 @@ from beside import side_by_side
 HELPS = ["ACL", "CLIENT", "COMMAND", "CONFIG", "DEBUG", "LATENCY", "MEMORY", "OBJECT", "PUBSUB", "SLOWLOG", "XGROUP", "XINFO"]
 FACTS = ["since", "group", "deprecated_since", "arguments"]
 OTHERS = {"hscan", "zrank", "zrevrank",  # with words of 7.2
+          "sort", "sort_ro",             # patterns carry a key specification there
           "pfmerge", "debug"}            # says more than 7.0 does
 ALIKE = 0.85
 
