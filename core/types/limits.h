@@ -26,7 +26,8 @@ struct type_limits {
         .list_max_listpack_size = -2, .list_compress_depth = 0, .set_max_intset_entries = 512,     \
         .set_max_listpack_entries = 128, .set_max_listpack_value = 64,                             \
         .zset_max_listpack_entries = 128, .zset_max_listpack_value = 64,                           \
-        .stream_node_max_bytes = 4096, .stream_node_max_entries = 100                              \
+        .stream_node_max_bytes = 4096, .stream_node_max_entries = 100,                             \
+        .hash = { 0x243f6a8885a308d3, 0x13198a2e03707344 }                                         \
     }
 
 #endif

@@ -10,6 +10,7 @@
 #include "server/cmd/collection.h"
 #include "server/cmd/families.h"
 
+#define WALK_SHARE 8       /* from an eighth of all on, a walk is cheaper than draws */
 #define DRAWS_A_ROUND 1000 /* between two looks at whether the client is still there */
 
 /* ---- writing ---- */
@@ -275,7 +276,8 @@ static void draw_by_walk(struct draw *d, const struct entry *e, size_t n)
 /* Few out of many: draws until that many different ones have come. */
 static void draw_few(struct draw *d, const struct entry *e, size_t n)
 {
-    struct value seen = { .e = set_new(SLICE(""), SLICE(""), n, ENTRY_NO_DEADLINE, NULL) };
+    struct value seen = { .e = set_new(SLICE(""), SLICE(""), n, ENTRY_NO_DEADLINE,
+                                       limits_of(d->c)) };
     struct hash_pair p;
     while (n) {
         hash_random(e, &ks_of(d->c)->rng, &p);
@@ -294,7 +296,7 @@ static void draw_many(struct draw *d, const struct entry *e, int64_t count)
     }
     size_t have = hash_count(e), n = (uint64_t)count < have ? (size_t)count : have;
     reply_drawn_head(d, n);
-    if (hash_is_compact(e) || n > have / 3)
+    if (hash_is_compact(e) || n > have / WALK_SHARE)
         draw_by_walk(d, e, n);
     else
         draw_few(d, e, n);
@@ -395,8 +397,7 @@ const struct command cmds_hash[] = {
         "key:key field:string increment:double", KEY_RW | KEY_ACCESS | KEY_UPDATE),
     ROW("HKEYS", cmd_hkeys, 2, CMD_READONLY, "2.0.0", "O(N), N: fields of the hash",
         "Gives all fields of a hash.", "key:key", ACCESS, .hints = any_order),
-    ROW("HLEN", cmd_hlen, 2, READS, "2.0.0", "O(1)", "Counts the fields.",
-        "key:key", KEY_RO),
+    ROW("HLEN", cmd_hlen, 2, READS, "2.0.0", "O(1)", "Counts the fields.", "key:key", KEY_RO),
     ROW("HMGET", cmd_hmget, -3, READS, "2.0.0", "O(N), N: fields named",
         "Gives the values of several fields.", "key:key field:string...", ACCESS),
     ROW("HMSET", cmd_hmset, -4, WRITES, "2.0.0", "O(N), N: fields named",

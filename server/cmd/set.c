@@ -10,6 +10,7 @@
 #include "server/config.h"
 
 #define SREM_BATCH 1024 /* members in one SREM of the stream */
+#define WALK_SHARE 8    /* from an eighth of all on, a walk is cheaper than draws */
 
 /* ---- adding and removing ---- */
 
@@ -188,22 +189,48 @@ static void pop_all(struct call *c, struct value *v)
     call_replace_words(c, del_word(lazily), c->argv[1]);
 }
 
+/* Takes the text. */
+static void pop_this(struct call *c, struct value *v, struct str member, struct popped *p)
+{
+    set_remove(v, str_slice(member));
+    reply_bulk(c, str_slice(member));
+    p->kept[p->n++] = member;
+    if (p->n == SREM_BATCH) popped_tell(c, p);
+}
+
+/* A large share: one walk, in which each is taken with the chance of those still needed among those
+ * still to come; draws would jump about in memory. */
+static void pop_by_walk(struct call *c, struct value *v, size_t n, struct popped *p)
+{
+    VEC(struct str) taken = { 0 };
+    struct set_iter it;
+    struct slice m;
+    char tmp[SET_TMP];
+    size_t left = set_count(v->e);
+    vec_reserve(&taken, n);
+    set_iter_start(&it, v->e);
+    for (; taken.n < n && set_iter_next(&it, tmp, &m); left--)
+        if (rng_below(&ks_of(c)->rng, left) < n - taken.n) vec_push(&taken, str_new(m));
+    set_iter_end(&it);
+    for (size_t i = 0; i < taken.n; i++)
+        pop_this(c, v, taken.at[i], p);
+    vec_free(&taken);
+}
+
 /* Fewer than there are. */
-static void pop_some(struct call *c, struct value *v, int64_t count)
+static void pop_some(struct call *c, struct value *v, size_t n)
 {
     struct popped *p = mem_zalloc(sizeof(*p));
     char tmp[SET_TMP];
-    reply_set(c, (size_t)count);
-    for (int64_t i = 0; i < count; i++) {
-        struct str member = str_new(set_random(v->e, &ks_of(c)->rng, tmp));
-        set_remove(v, str_slice(member));
-        reply_bulk(c, str_slice(member));
-        p->kept[p->n++] = member;
-        if (p->n == SREM_BATCH) popped_tell(c, p);
-    }
+    reply_set(c, n);
+    if (n > set_count(v->e) / WALK_SHARE)
+        pop_by_walk(c, v, n, p);
+    else
+        for (size_t i = 0; i < n; i++)
+            pop_this(c, v, str_new(set_random(v->e, &ks_of(c)->rng, tmp)), p);
     popped_tell(c, p);
     mem_free(p);
-    removed(c, v, count, "spop");
+    removed(c, v, (int64_t)n, "spop");
 }
 
 static void pop_many(struct call *c)
@@ -218,7 +245,7 @@ static void pop_many(struct call *c)
     else if ((uint64_t)count >= set_count(v.e))
         pop_all(c, &v);
     else
-        pop_some(c, &v, count);
+        pop_some(c, &v, (size_t)count);
 }
 
 static void cmd_spop(struct call *c)
@@ -281,7 +308,7 @@ static void draw_many(struct call *c, const struct entry *e, int64_t count)
     }
     size_t have = set_count(e), n = (uint64_t)count < have ? (size_t)count : have;
     reply_array(c, n);
-    if (n > have / 3)
+    if (n > have / WALK_SHARE)
         draw_by_walk(c, e, n);
     else
         draw_few(c, e, n);
