@@ -1,7 +1,7 @@
 """Places in sorted sets beside redis-server 7.0.15: scripts and generated searches."""
 import random
 
-from beside import BOTH_WAYS, generated, replicated, scripted, side_by_side
+from beside import BOTH_WAYS, events, generated, replicated, scripted, side_by_side
 
 SICILY = "GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania 12.758489 38.788135 edge1 17.241510 38.788135 edge2"
 
@@ -59,6 +59,10 @@ def test_random_searches():
             by = ["BYRADIUS", size, "km"] if r.random() < 0.5 else ["BYBOX", size, 10 ** r.uniform(0, 4.3), "km"]
             c.step(["GEOSEARCH", "g", *at, *by, *r.choice([[], ["ASC"], ["COUNT", 10], ["COUNT", 5, "ANY"], ["DESC"]]), "WITHDIST", "WITHCOORD"])
     side_by_side(2, run)
+
+
+def test_events():
+    events(20260604, 2000, WRITES, LISTS)
 
 
 def test_replication():

@@ -1,5 +1,5 @@
 """Sorted sets beside redis-server 7.0.15: scripts, generated sequences, replication both ways."""
-from beside import BOTH_WAYS, Stage, generated, replicated, scripted, side_by_side
+from beside import BOTH_WAYS, Stage, events, generated, replicated, scripted, side_by_side
 from lib import REDIS_SERVER, replica_caught_up, wait_for
 
 SCRIPT = """
@@ -117,6 +117,27 @@ def test_rank_with_score():
             assert "syntax error" in str(a.raw("ZRANK", "z", "b", "FOO"))
             assert "wrong number" in str(a.raw("ZRANK", "z", "b", "WITHSCORE", "x"))
         side_by_side(resp, run)
+
+
+def test_events():
+    events(20260506, 4000, FILL + STEADY, LISTS)
+
+
+def test_dumps_go_both_ways():
+    """Small and big, odd scores; the same digest at the end."""
+    def run(c):
+        ours, theirs = c.ours, c.theirs
+        for i, n in enumerate((1, 5, 100, 128, 129, 1000, 5000)):
+            pairs = [x for k in range(n) for x in (SCORES[k % len(SCORES)] if k % 3 else k * 0.37 - n, f"m{k}" if k % 2 else k)]
+            ours.cmd("ZADD", f"z{i}", *pairs)
+            theirs.cmd("RESTORE", f"z{i}", 0, ours.cmd("DUMP", f"z{i}"))
+            ours.cmd("RESTORE", f"z{i}:back", 0, theirs.cmd("DUMP", f"z{i}"))
+            theirs.cmd("ZADD", f"z{i}:back", *pairs)
+            for key in (f"z{i}", f"z{i}:back"):
+                c.step(["ZRANGE", key, 0, -1, "WITHSCORES"])
+                c.step(["OBJECT", "ENCODING", key])
+        c.step(["DEBUG", "DIGEST"])
+    side_by_side(2, run)
 
 
 def test_replication():

@@ -5,6 +5,7 @@
 #include "core/rdb/save.h"
 #include "core/types/hash.h"
 #include "core/types/set.h"
+#include "core/types/zset.h"
 #include "tests/unit/check_main.h"
 
 #define NOW 1700000000000
@@ -33,15 +34,21 @@ static struct slice element(struct rng *r, char *room, bool number)
     return slice_of(room, n);
 }
 
-/* A hash or a set, in any of its forms. */
+/* A sorted set, a hash or a set, in any of its forms. */
 static void set_collection(struct ks_db *db, struct slice key, struct rng *r)
 {
     char a[100], b[100];
     struct value v, to;
-    bool hash = rng_below(r, 2), numbers = rng_below(r, 2);
+    bool hash = rng_below(r, 2), numbers = rng_below(r, 2), ordered = rng_below(r, 3) == 0;
     to = (struct value){ .e = hash ? hash_new(key, -1) : set_new(key, SLICE("1"), 1, NOW, NULL) };
+    if (ordered) {
+        entry_free(to.e);
+        to.e = zset_new(key, SLICE("1"), 1, NOW, NULL);
+    }
     for (size_t n = rng_below(r, 6) ? rng_below(r, 20) : rng_below(r, 3000), i = 0; i <= n; i++) {
-        if (hash)
+        if (ordered)
+            zset_add(&to, (double)rng_below(r, 100) / 8, element(r, a, numbers), 0, NULL, NULL);
+        else if (hash)
             hash_put(&to, element(r, a, false), element(r, b, numbers), NULL);
         else
             set_add(&to, element(r, a, numbers), NULL);
@@ -99,6 +106,17 @@ static void same_set(const struct entry *a, const struct entry *b)
     set_iter_end(&it);
 }
 
+static void same_zset(const struct entry *a, const struct entry *b)
+{
+    struct zset_iter i, k;
+    struct zset_item x, y;
+    ck_assert_uint_eq(zset_count(a), zset_count(b));
+    zset_iter_start(&i, a, 0, false);
+    zset_iter_start(&k, b, 0, false);
+    while (zset_iter_next(&i, &x) && zset_iter_next(&k, &y))
+        ck_assert(slice_eq(x.member, y.member) && memcmp(&x.score, &y.score, 8) == 0);
+}
+
 struct compare {
     struct ks_db *other;
 };
@@ -113,6 +131,8 @@ static bool same(void *app, struct entry *e)
         same_hash(e, v.e);
     else if (e->type == VALUE_SET)
         same_set(e, v.e);
+    else if (e->type == VALUE_ZSET)
+        same_zset(e, v.e);
     else
         ck_assert(slice_eq(string_get(e, t1), string_get(v.e, t2)));
     ck_assert_int_eq(entry_deadline(e), entry_deadline(v.e));
