@@ -184,6 +184,7 @@ struct stream_id stream_edge(const struct stream *s, bool first, bool with_delet
 bool stream_has_holes(const struct stream *s, struct stream_id from)
 {
     if (!s->length || stream_id_is_zero(s->max_deleted)) return false;
+    if (stream_id_cmp(s->first_id, s->max_deleted) > 0) return false; /* all in front of it */
     return stream_id_cmp(from, s->max_deleted) <= 0;
 }
 
@@ -192,7 +193,6 @@ int64_t stream_rank(const struct stream *s, struct stream_id id)
     int to_last = stream_id_cmp(id, s->last_id);
     if (!s->added) return 0;
     if (!s->length && to_last <= 0) return (int64_t)s->added;
-    if (!stream_id_is_zero(id) && stream_id_cmp(id, s->max_deleted) < 0) return STREAM_UNKNOWN;
     if (to_last == 0) return (int64_t)s->added;
     if (to_last > 0) return STREAM_UNKNOWN;
     bool whole = stream_id_is_zero(s->max_deleted) ||

@@ -12,6 +12,8 @@ extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[
 extern const struct command cmds_hash[], cmds_set[], cmds_set_ops[];
 extern const struct command cmds_zset[], cmds_zset_pop[], cmds_zset_range[], cmds_zset_ops[];
 extern const struct command cmds_geo[];
+extern const struct command cmds_stream[], cmds_stream_read[], cmds_stream_group[],
+    cmds_stream_info[];
 extern const struct command cmds_expire[];                                         /* deadlines */
 extern const struct command cmds_dump[]; /* values as payloads */
 extern const struct command cmds_sort[];
