@@ -1,5 +1,5 @@
-/* idmap: stream ids to pointers, in order: the nodes of a stream, the pending entries of a group and
- * of a consumer.
+/* idmap: stream ids to pointers, in order: the nodes of a stream, the pending entries of a group
+ * and of a consumer.
  *
  *     at[]:  | first id, leaf | first id, leaf | ...     sorted; binary search, twice
  *     leaf:  | id, pointer | id, pointer | ...           up to IDMAP_LEAF, sorted

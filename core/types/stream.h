@@ -4,8 +4,9 @@
  * Entries stand in nodes, each a packed of up to stream-node-max-bytes and -entries; nodes in an
  * idmap by the id of their first entry. A node is byte for byte what the RDB carries:
  *
- *     node:   live | deleted | n | field x n | 0 | entry | entry | ...        (the first three: counts)
- *     entry:  flags | ms - node's | seq - node's | (n | field, value x n) or (value x n) | items before
+ *     node:   live | deleted | n | field x n | 0 | entry | entry | ...   (live, deleted, n: counts)
+ *     entry:  flags | ms - node's | seq - node's | n | field, value x n | items before
+ *     or      flags | ms - node's | seq - node's | value x n | items before
  *
  * An entry with the very fields of the node's head keeps only values (flag 2). A deleted entry
  * keeps its place with flag 1 until all of its node are deleted.

@@ -102,7 +102,8 @@ struct stream_group *stream_group_copy(const struct stream_group *from)
         for (; idmap_is(&pos); idmap_step(&pos)) {
             const struct stream_pending *p = stream_pending_at(&pos);
             struct stream_id id = idmap_id(&pos);
-            stream_pending_move(stream_pending_add(g, id, p->delivered_ms, p->deliveries), id, copy);
+            stream_pending_move(stream_pending_add(g, id, p->delivered_ms, p->deliveries), id,
+                                copy);
         }
     }
     return g;
@@ -135,7 +136,8 @@ bool stream_group_lag(const struct stream *s, const struct stream_group *g, int6
     int64_t read = g->entries_read;
     *lag = 0;
     if (!s->added) return true;
-    if (read == STREAM_UNKNOWN || stream_has_holes(s, g->last_id)) read = stream_rank(s, g->last_id);
+    if (read == STREAM_UNKNOWN || stream_has_holes(s, g->last_id))
+        read = stream_rank(s, g->last_id);
     if (read == STREAM_UNKNOWN) return false;
     *lag = (int64_t)(s->added - (uint64_t)read);
     return true;

@@ -31,7 +31,8 @@ static bool take_trim(struct call *c, int *i, struct add_options *o)
     int64_t max;
     bool by_id = arg_is(c, *i, "MINID");
     if (o->trims) {
-        reply_error(c, "syntax error, MAXLEN and MINID options at the same time are not compatible");
+        reply_error(c, "syntax error, MAXLEN and MINID options at the same time are not "
+                       "compatible");
         return false;
     }
     struct slice next = c->argv[++*i];
