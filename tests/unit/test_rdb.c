@@ -319,8 +319,8 @@ START_TEST(clear_refusals)
     refused(BYTES("REDIS0099"), ERR_FORMAT, "Can't handle RDB format version 99");
     refused(BYTES("REDIS0000"), ERR_FORMAT, "version 0");
     refused(BYTES("REDI"), ERR_SHORT, "at byte 4: unexpected end");
-    refused(BYTES("REDIS0010\x15\x03" "foo"), ERR_FORMAT,
-            "key 'foo': at byte 14: values of type stream-listpacks-3 (code 21)");
+    refused(BYTES("REDIS0010\x07\x03" "foo"), ERR_FORMAT,
+            "key 'foo': at byte 14: values of type module-2 (code 7)");
     refused(BYTES("REDIS0010\x63\x03" "foo"),
             ERR_FORMAT, "at byte 10: unknown value type or opcode 99");
     refused(BYTES("REDIS0010\x00\x03" "foo" "\x05" "abc"), ERR_SHORT, "key 'foo': at byte 18");
