@@ -45,6 +45,7 @@ static void do_answer(struct sentinel *s, const struct sn_action *a)
 static void perform(struct sentinel *s, size_t at)
 {
     const struct sn_action *a = &s->actions.list.at[at];
+    if (s->crash_code) return;
     switch (a->kind) { /* a table in code: one line an action */
     case SN_DO_NONE:
         return;
@@ -77,7 +78,8 @@ static void perform(struct sentinel *s, size_t at)
         return;
     case SN_DO_EXIT:
         log_warning("Failure simulation: this Sentinel ends here.");
-        exit(a->code);
+        s->crash_code = a->code;
+        return;
     }
 }
 
@@ -101,6 +103,7 @@ static void one_step(struct sentinel *s, struct sn_event ev)
 
 void sentinel_step(struct sentinel *s, struct sn_event ev)
 {
+    if (s->crash_code) return;
     if (s->stepping) {
         vec_push(&s->queued, ev);
         return;
@@ -138,6 +141,7 @@ static void on_flush(void *arg)
 {
     struct sentinel *s = arg;
     front_flush(s->front);
+    if (s->crash_code) exit(s->crash_code); /* whoever asked for the failover has its OK */
 }
 
 static enum err apply_requirepass(void *owner, struct errmsg *m)

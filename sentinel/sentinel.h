@@ -39,6 +39,7 @@ struct sentinel {
     struct call *asking; /* the command whose step runs: it gets the ANSWER */
     VEC(struct sn_event) queued;
     bool stepping;
+    int crash_code; /* not 0: a simulated crash; nothing more is done, the loop's turn ends it */
     bool state_in_file; /* the configuration is a regular file and takes the state */
 };
 
