@@ -109,7 +109,7 @@ static void add_commands(struct front *f)
         cmds_hash,   cmds_set,     cmds_set_ops,
         cmds_list,   cmds_list_block,
         cmds_zset,   cmds_zset_pop, cmds_zset_range, cmds_zset_ops, cmds_geo,
-        cmds_bits,   cmds_dump,    cmds_hll,     cmds_sort,
+        cmds_bits,   cmds_dump,    cmds_hll,     cmds_sort, cmds_lolwut,
         cmds_stream, cmds_stream_read, cmds_stream_group, cmds_stream_info,
         cmds_scan,   cmds_expire,  cmds_txn,    cmds_admin,  cmds_replication,
         cmds_debug,  cmds_publish, cmds_config, cmds_memory, cmds_persist,

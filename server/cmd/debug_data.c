@@ -35,8 +35,9 @@ static void debug_populate(struct call *c)
 {
     int64_t n, size = 0;
     struct slice prefix = c->argc > 3 ? c->argv[3] : SLICE("key");
-    if (!arg_int_range(c, 2, 0, INT64_MAX, &n, NULL)) return;
-    if (c->argc > 4 && !arg_int_range(c, 4, 0, 512 << 20, &size, NULL)) return;
+    static const char *const wrong = "-ERR value is out of range, must be positive";
+    if (!arg_int_range(c, 2, 0, INT64_MAX, &n, wrong)) return;
+    if (c->argc > 4 && !arg_int_range(c, 4, 0, 512 << 20, &size, wrong)) return;
     ks_reserve(db_of(c), (size_t)n, 0);
     for (int64_t i = 0; i < n; i++)
         put_numbered(c, prefix, i, (size_t)size);

@@ -16,7 +16,7 @@ extern const struct command cmds_stream[], cmds_stream_read[], cmds_stream_group
     cmds_stream_info[];
 extern const struct command cmds_expire[];                                         /* deadlines */
 extern const struct command cmds_dump[]; /* values as payloads */
-extern const struct command cmds_sort[];
+extern const struct command cmds_sort[], cmds_lolwut[];
 extern const struct command cmds_publish[];
 extern const struct command cmds_persist[]; /* SAVE ... SHUTDOWN */
 extern const struct command cmds_admin[], cmds_config[], cmds_memory[], cmds_debug[];
