@@ -8,6 +8,7 @@
 #include "core/types/hash.h"
 #include "core/types/list.h"
 #include "core/types/set.h"
+#include "core/types/stream.h"
 #include "core/types/zset.h"
 #include "server/cmd/debug.h"
 #include "server/cmd/keyed.h"
@@ -99,6 +100,24 @@ static void digest_zset(struct digest *d, const struct entry *e)
     }
 }
 
+/* Entries only: neither groups nor counters. */
+static void digest_stream(struct digest *d, const struct entry *e)
+{
+    struct stream_iter it = stream_range(stream_of(e), STREAM_ID_MIN, STREAM_ID_MAX, false);
+    struct packed_item field, value;
+    char text[64], tmp[PACKED_TMP];
+    while (stream_next(&it)) {
+        int n = snprintf(text, sizeof(text), "%llu.%llu", (unsigned long long)it.id.ms,
+                         (unsigned long long)it.id.seq);
+        mixed(d, slice_of(text, (size_t)n));
+        while (it.left) {
+            stream_field(&it, &field, &value);
+            mixed(d, packed_item_text(&field, tmp));
+            mixed(d, packed_item_text(&value, tmp));
+        }
+    }
+}
+
 /* A row a type, with the number by which Redis knows it. */
 static const struct {
     uint32_t number;
@@ -106,7 +125,7 @@ static const struct {
 } types[VALUE_TYPES] = {
     [VALUE_STRING] = { 0, digest_string }, [VALUE_LIST] = { 1, digest_list },
     [VALUE_SET] = { 2, digest_set },       [VALUE_ZSET] = { 3, digest_zset },
-    [VALUE_HASH] = { 4, digest_hash },     [VALUE_STREAM] = { 6, NULL },
+    [VALUE_HASH] = { 4, digest_hash },     [VALUE_STREAM] = { 6, digest_stream },
 };
 
 static void digest_value(struct digest *d, const struct entry *e)

@@ -393,7 +393,7 @@ const struct command cmds_stream[] = {
         "Removes entries from a stream by their ids.", "key:key id:string...",
         KEYS(1, 1, 1, KEY_RW | KEY_DELETE)) },
     ROW("XLEN", cmd_xlen, 2, CMD_READONLY | CMD_FAST, "5.0.0", "O(1)",
-        "Gives the number of entries in a stream.", "key:key", KEYS(1, 1, 1, KEY_RO)) },
+        "Counts the entries of a stream.", "key:key", KEYS(1, 1, 1, KEY_RO)) },
     ROW("XRANGE", cmd_xrange, -4, CMD_READONLY, "5.0.0", RANGE_COST,
         "Gives a stream's entries with ids in an interval.",
         "key:key start:string end:string [COUNT count:integer]",

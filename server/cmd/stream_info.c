@@ -223,7 +223,7 @@ static const struct command xinfo_subs[] = {
       .summary = "Lists the consumers of a group.", .syntax = "key:key groupname:string",
       .hints = not_exact },
     { "GROUPS", xinfo_groups, .arity = 3, READS_ONE, SUB, .complexity = "O(1)",
-      .summary = "Lists the consumer groups of a stream.", .syntax = "key:key",
+      .summary = "Describes each consumer group of a stream.", .syntax = "key:key",
       .history = groups_history },
     { "HELP", xinfo_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, SUB, .complexity = "O(1)",
       .summary = "Lists the sub-commands.", .syntax = "" },
