@@ -500,7 +500,7 @@ static const char *const autoclaim_history[] = {
 };
 
 #define GROUP_SYNTAX "key:key groupname:string "
-#define ID_SYNTAX "id_or_new_id=(id:string|new_id=$) "
+#define ID_SYNTAX "id=(id:string|new_id=$) "
 
 static const struct command xgroup_subs[] = {
     { "CREATE", xgroup_create, .arity = -5, .flags = CMD_WRITE | CMD_DENYOOM, .acl = ACL_STREAM,
@@ -521,7 +521,7 @@ static const struct command xgroup_subs[] = {
     { "SETID", xgroup_setid, .arity = -5, .flags = CMD_WRITE, .acl = ACL_STREAM,
       .keys = { KEYS(2, 2, 1, KEY_RW | KEY_UPDATE) }, .since = "5.0.0", .group = "stream",
       .complexity = "O(1)", .summary = "Moves a consumer group to another place in the stream.",
-      .syntax = GROUP_SYNTAX ID_SYNTAX "[ENTRIESREAD entriesread:integer]",
+      .syntax = GROUP_SYNTAX ID_SYNTAX "[ENTRIESREAD entries_read:integer]",
       .history = entries_read_history },
     COMMANDS_END,
 };

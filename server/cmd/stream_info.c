@@ -229,7 +229,7 @@ static const struct command xinfo_subs[] = {
       .summary = "Lists the sub-commands.", .syntax = "" },
     { "STREAM", xinfo_stream, .arity = -3, READS_ONE, SUB, .complexity = "O(1)",
       .summary = "Describes a stream.",
-      .syntax = "key:key full_block=[full=FULL [COUNT count:integer]]", .history = stream_history },
+      .syntax = "key:key [full=FULL ([COUNT count:integer])]", .history = stream_history },
     COMMANDS_END,
 };
 
