@@ -12,7 +12,7 @@
  * A sparse one becomes dense when it grows past the limit or needs a register above 32.
  * The same calls give the same bytes as on Redis. Bytes come from users: whatever they hold, the
  * functions stay inside them and say false when the runs do not cover all registers exactly.
- * Works on a `struct buf` that holds the whole string. Pure. Tests: compat/test_hll. */
+ * Works on a `struct buf` that holds the whole string. Pure. Tests: unit/hll, compat/test_hll. */
 #ifndef CORE_TYPES_HLL_H
 #define CORE_TYPES_HLL_H
 
