@@ -109,7 +109,6 @@ static enum err check_shutdown(const void *value, struct errmsg *m)
 #define MEMORY .apply = server_apply_memory
 /* What a later version brings, named once so that it is taken away in one place. */
 #define AOF NO_EFFECT("append-only files are not written yet: snapshots are what persists")
-#define TYPES NO_EFFECT("the type is not served yet")
 #define CLUSTER NO_EFFECT("cluster mode is not supported")
 #define DEFRAG NO_EFFECT("there is no active defragmentation")
 #define FOR_TESTS NO_EFFECT("serves tests of Redis itself")
@@ -287,9 +286,9 @@ const struct conf_row server_config_rows[] = {
          .apply = server_apply_types,
          .what = "bytes up to which a HyperLogLog keeps its sparse form"),
     SIZE("stream-node-max-bytes", stream_node_max_bytes, 4096, 0, INT64_MAX,
-         .apply = server_apply_types, TYPES),
+         .apply = server_apply_types),
     LONG("stream-node-max-entries", stream_node_max_entries, 100, 0, INT64_MAX,
-         .apply = server_apply_types, TYPES),
+         .apply = server_apply_types),
 
     /* scripts, events, modules */
     MS("busy-reply-threshold", busy_reply_threshold, 5000, .alias = "lua-time-limit",
