@@ -286,9 +286,9 @@ const struct conf_row server_config_rows[] = {
          .apply = server_apply_types,
          .what = "bytes up to which a HyperLogLog keeps its sparse form"),
     SIZE("stream-node-max-bytes", stream_node_max_bytes, 4096, 0, INT64_MAX,
-         .apply = server_apply_types),
+         .apply = server_apply_types, .what = "bytes of a stream's node; 0: no bound"),
     LONG("stream-node-max-entries", stream_node_max_entries, 100, 0, INT64_MAX,
-         .apply = server_apply_types),
+         .apply = server_apply_types, .what = "entries of a stream's node; 0: no bound"),
 
     /* scripts, events, modules */
     MS("busy-reply-threshold", busy_reply_threshold, 5000, .alias = "lua-time-limit",
