@@ -1,11 +1,11 @@
 /* INFO of a Sentinel: the sections that it has, as a table of writers. */
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core/front/pubsub.h"
 #include "core/front/reply.h"
+#include "core/front/stats.h"
 #include "core/net/conn.h"
 #include "core/sys/clock.h"
 #include "sentinel/commands.h"
@@ -45,21 +45,10 @@ static void put_clients(struct sentinel *s, struct buf *b)
     buf_fmt(b, "blocked_clients:0\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n");
 }
 
-static void put_rusage(struct buf *b, const char *suffix, int who)
-{
-    struct rusage ru = { 0 };
-    getrusage(who, &ru);
-    buf_fmt(b, "used_cpu_sys%s:%ld.%06ld\r\nused_cpu_user%s:%ld.%06ld\r\n", suffix,
-            (long)ru.ru_stime.tv_sec, (long)ru.ru_stime.tv_usec, suffix, (long)ru.ru_utime.tv_sec,
-            (long)ru.ru_utime.tv_usec);
-}
-
 static void put_cpu(struct sentinel *s, struct buf *b)
 {
     (void)s;
-    put_rusage(b, "", RUSAGE_SELF);
-    put_rusage(b, "_children", RUSAGE_CHILDREN);
-    put_rusage(b, "_main_thread", RUSAGE_THREAD);
+    stats_print_cpu(b);
 }
 
 /* Fields of a data server that monitoring reads here too: they stay 0. */

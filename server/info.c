@@ -1,7 +1,6 @@
 #include "server/info.h"
 
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -162,21 +161,10 @@ static void section_replication(struct server *s, struct buf *out)
     replication_info(s->repl, out);
 }
 
-static void cpu_line(struct buf *out, const char *name, int who)
-{
-    struct rusage r;
-    getrusage(who, &r);
-    buf_fmt(out, "used_cpu_sys%s:%ld.%06ld\r\nused_cpu_user%s:%ld.%06ld\r\n", name,
-            (long)r.ru_stime.tv_sec, (long)r.ru_stime.tv_usec, name, (long)r.ru_utime.tv_sec,
-            (long)r.ru_utime.tv_usec);
-}
-
 static void section_cpu(struct server *s, struct buf *out)
 {
     (void)s;
-    cpu_line(out, "", RUSAGE_SELF);
-    cpu_line(out, "_children", RUSAGE_CHILDREN);
-    cpu_line(out, "_main_thread", RUSAGE_THREAD);
+    stats_print_cpu(out);
 }
 
 static void section_nothing(struct server *s, struct buf *out)

@@ -1,5 +1,7 @@
 #include "core/front/stats.h"
 
+#include <sys/resource.h>
+
 #include <math.h>
 
 #include "core/base/mem.h"
@@ -113,4 +115,20 @@ void stats_reset(struct front *f)
     f->stats = (struct front_stats){ 0 };
     *conn_totals_of(f->loop) = (struct conn_totals){ 0 };
     for (int i = 0; i < FRONT_SAMPLES; i++) f->sample[i] = (struct front_sample){ 0 };
+}
+
+static void cpu_lines(struct buf *out, const char *suffix, int who)
+{
+    struct rusage r = { 0 };
+    getrusage(who, &r);
+    buf_fmt(out, "used_cpu_sys%s:%ld.%06ld\r\nused_cpu_user%s:%ld.%06ld\r\n", suffix,
+            (long)r.ru_stime.tv_sec, (long)r.ru_stime.tv_usec, suffix, (long)r.ru_utime.tv_sec,
+            (long)r.ru_utime.tv_usec);
+}
+
+void stats_print_cpu(struct buf *out)
+{
+    cpu_lines(out, "", RUSAGE_SELF);
+    cpu_lines(out, "_children", RUSAGE_CHILDREN);
+    cpu_lines(out, "_main_thread", RUSAGE_THREAD);
 }

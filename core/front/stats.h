@@ -23,6 +23,8 @@ uint64_t error_stats_of(const struct error_stats *e, struct slice code);
 void stats_print_errors(const struct front *f, struct buf *out);
 void stats_print_commands(const struct front *f, struct buf *out);
 void stats_print_latency(const struct front *f, struct buf *out);
+/* The lines of INFO cpu: this process, its children, its main thread; without the title. */
+void stats_print_cpu(struct buf *out);
 /* CONFIG RESETSTAT's part: front_stats, errors, calls and histograms. */
 void stats_reset(struct front *f);
 

@@ -2,7 +2,7 @@
 to the stream; a real replica; a real master's snapshot."""
 import random
 
-from test_commands import REDIS_SERVER, Stage, both, compare, split
+from test_commands import both, check, compare, play_lines, REDIS_SERVER, Stage
 from lib import replica_caught_up, wait_for  # noqa: E402 (test_commands set the path)
 
 SCRIPTED = """
@@ -32,33 +32,12 @@ COMMAND GETKEYS LMPOP 2 a b LEFT | COMMAND GETKEYS BLMPOP 0 2 a b LEFT | COMMAND
 """.strip().split("\n")
 
 
-def check(differences):
-    assert not differences, f"{len(differences)} differences\n" + "\n".join(differences[:20])
-
-
-def scripted(resp):
-    differences = []
-
-    def run(a, b):
-        for line in SCRIPTED:
-            before = []
-            for part in line.split("|"):
-                words = split(part.strip())
-                compare(a, b, words, differences, before)
-                before.append(" ".join(words))
-            for c in (a, b):
-                c.raw("DISCARD")
-                c.raw("FLUSHALL")
-    both(resp, run)
-    check(differences)
-
-
 def test_scripted_resp2():
-    scripted(2)
+    play_lines(SCRIPTED, 2)
 
 
 def test_scripted_resp3():
-    scripted(3)
+    play_lines(SCRIPTED, 3)
 
 
 def test_newer_than_the_reference():

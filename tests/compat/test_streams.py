@@ -3,7 +3,7 @@ to the stream of writes; clients that wait; a real replica; a real master; snaps
 import random
 import re
 
-from test_commands import REDIS_SERVER, Stage, both, canonical, split
+from test_commands import both, canonical, check, play_lines, REDIS_SERVER, Stage
 from lib import replica_caught_up, wait_for  # noqa: E402 (test_commands set the path)
 
 SCRIPTED = """
@@ -59,33 +59,12 @@ def same(a, b, words, differences, before):
         differences.append(f"{' '.join(map(str, words))}\n    ours   {x!r}\n    theirs {y!r}\n    after {before[-6:]}")
 
 
-def check(differences):
-    assert not differences, f"{len(differences)} differences\n" + "\n".join(differences[:20])
-
-
-def scripted(resp):
-    differences = []
-
-    def run(a, b):
-        for line in SCRIPTED:
-            before = []
-            for part in line.split("|"):
-                words = split(part.strip())
-                same(a, b, words, differences, before)
-                before.append(" ".join(words))
-            for c in (a, b):
-                c.raw("DISCARD")
-                c.raw("FLUSHALL")
-    both(resp, run)
-    check(differences)
-
-
 def test_scripted_resp2():
-    scripted(2)
+    play_lines(SCRIPTED, 2, same)
 
 
 def test_scripted_resp3():
-    scripted(3)
+    play_lines(SCRIPTED, 3, same)
 
 
 
