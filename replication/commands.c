@@ -16,11 +16,11 @@ static struct replication *repl_of(const struct call *c) { return find(c->app); 
 
 /* ---- REPLICAOF ---- */
 
-static void log_request(struct call *c, const char *what)
+static void log_request(struct call *c, const char *what, const char *whose)
 {
     struct buf who = { 0 };
     client_describe(c->client, &who);
-    log_notice("%s enabled (user request from '%.*s')", what, SLICE_ARG(buf_slice(&who)));
+    log_notice("%s enabled (%s from '%.*s')", what, whose, SLICE_ARG(buf_slice(&who)));
     buf_free(&who);
 }
 
@@ -29,7 +29,7 @@ static void no_one(struct call *c)
     struct replication *r = repl_of(c);
     if (!replication_is_master(r)) {
         replication_follow(r, NULL, 0);
-        log_request(c, "MASTER MODE");
+        log_request(c, "MASTER MODE", "user request");
     }
     reply_ok(c);
 }
@@ -39,6 +39,10 @@ static void cmd_replicaof(struct call *c)
     struct replication *r = repl_of(c);
     char host[LINK_HOST_MAX], what[LINK_HOST_MAX + 32];
     int64_t port;
+    if (handover_under_way(r)) {
+        reply_error(c, "REPLICAOF not allowed while failing over.");
+        return;
+    }
     if (arg_is(c, 1, "no") && arg_is(c, 2, "one")) {
         no_one(c);
         return;
@@ -62,7 +66,7 @@ static void cmd_replicaof(struct call *c)
     }
     replication_follow(r, host, (int)port);
     snprintf(what, sizeof(what), "REPLICAOF %s:%d", host, (int)port);
-    log_request(c, what);
+    log_request(c, what, "user request");
     reply_ok(c);
 }
 
@@ -81,16 +85,31 @@ static void become_replica(struct call *c, struct peer_event e)
     if (peer_online(&p->peer)) r->stats.sync_partial_ok++;
 }
 
+/* Our master hands its role to us. */
+static bool take_over(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    char asked[REPLID_LEN + 1];
+    slice_cstr(c->argv[1], asked, sizeof(asked));
+    log_warning("Failover request received for replid %s.", asked);
+    if (replication_is_master(r)) {
+        reply_error(c, "PSYNC FAILOVER can't be sent to a master.");
+        return false;
+    }
+    if (!slice_ieqz(c->argv[1], history_id(&r->history))) {
+        reply_error(c, "PSYNC FAILOVER replid must match my replid.");
+        return false;
+    }
+    replication_follow(r, NULL, 0);
+    log_request(c, "MASTER MODE", "failover request");
+    return true;
+}
+
 static void cmd_psync(struct call *c)
 {
     int64_t offset;
     if (!arg_int(c, 2, &offset)) return;
-    if (c->argc > 3 && arg_is(c, 3, "failover")) {
-        reply_error(c, replication_is_master(repl_of(c))
-                           ? "PSYNC FAILOVER can't be sent to a master."
-                           : "PSYNC FAILOVER is not supported");
-        return;
-    }
+    if (c->argc > 3 && arg_is(c, 3, "failover") && !take_over(c)) return;
     become_replica(
         c, (struct peer_event){ .kind = PEER_PSYNC, .replid = c->argv[1], .offset = offset });
 }
@@ -115,7 +134,10 @@ static void cmd_replconf(struct call *c)
     replica_perform(p, &out);
     if (a == PEER_OK) reply_ok(c);
     else if (a == PEER_REFUSED) reply_error(c, error);
-    else if (a == PEER_SILENT) waits_check(r);
+    else if (a == PEER_SILENT) {
+        waits_check(r);
+        handover_acked(r);
+    }
 }
 
 /* ---- ROLE ---- */
@@ -185,14 +207,38 @@ static void cmd_wait(struct call *c)
 
 /* ---- FAILOVER ---- */
 
+/* One option at argv[*i]; false: an error was replied. */
+static bool failover_option(struct call *c, int *i, struct handover_request *q)
+{
+    int left = c->argc - *i - 1;
+    if (arg_is(c, *i, "timeout") && left >= 1 && q->timeout_ms == 0) {
+        if (!arg_int(c, ++*i, &q->timeout_ms)) return false;
+        if (q->timeout_ms > 0) return true;
+        reply_error(c, "FAILOVER timeout must be greater than 0");
+        return false;
+    }
+    if (arg_is(c, *i, "force") && !q->force) {
+        q->force = true;
+        return true;
+    }
+    if (arg_is(c, *i, "to") && left >= 2 && !q->named) {
+        q->named = true;
+        slice_cstr(c->argv[*i + 1], q->host, sizeof(q->host));
+        *i += 2;
+        return arg_int(c, *i, &q->port);
+    }
+    reply_error(c, "-ERR syntax error");
+    return false;
+}
+
 static void cmd_failover(struct call *c)
 {
-    struct replication *r = repl_of(c);
-    if (c->argc == 2 && arg_is(c, 1, "abort")) reply_error(c, "No failover in progress.");
-    else if (!replication_is_master(r))
-        reply_error(c, "FAILOVER is not valid when server is a replica.");
-    else if (replication_replicas(r) == 0) reply_error(c, "FAILOVER requires connected replicas.");
-    else reply_error(c, "FAILOVER is not supported yet; a Sentinel can do it (SENTINEL FAILOVER)");
+    struct handover_request q = { .abort = c->argc == 2 && arg_is(c, 1, "abort") };
+    for (int i = 1; i < c->argc && !q.abort; i++)
+        if (!failover_option(c, &i, &q)) return;
+    const char *error = handover_command(repl_of(c), &q);
+    if (error) reply_error(c, error);
+    else reply_ok(c);
 }
 
 /* ---- rows ---- */

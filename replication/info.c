@@ -60,7 +60,7 @@ void replication_info(const struct replication *r, struct buf *out)
     if (r->set.min_replicas > 0 && r->set.min_replicas_max_lag_s > 0)
         buf_fmt(out, "min_slaves_good_slaves:%d\r\n", replication_good_replicas(r));
     replica_lines(r, out);
-    buf_putz(out, "master_failover_state:no-failover\r\n");
+    buf_fmt(out, "master_failover_state:%s\r\n", handover_state_name(&r->hand));
     buf_fmt(out, "master_replid:%s\r\n", history_id(&r->history));
     buf_fmt(out, "master_replid2:%s\r\n", history_id2(&r->history));
     buf_fmt(out, "master_repl_offset:%lld\r\n", (long long)feed_end(&r->feed));

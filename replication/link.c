@@ -123,6 +123,8 @@ static void on_boot(struct link *l, const struct link_event *e, struct link_acti
     text_copy(l->host, sizeof(l->host), e->host);
     l->port = e->port;
     l->failures = 1; /* a refused first attempt waits */
+    l->hand = e->hand ? LINK_HAND_ASKS : LINK_HAND_NONE;
+    l->hand_sent = 0;
     if (was_master || e->kind == LINK_BOOT) {
         text_copy(l->replid, sizeof(l->replid), e->replid ? e->replid : "");
         l->offset = e->offset;
@@ -134,6 +136,7 @@ static void on_detach(struct link *l, const struct link_event *e, struct link_ac
 {
     end(l, e->now_ms, out);
     l->state = LINK_NONE;
+    l->hand = LINK_HAND_NONE;
     l->host[0] = l->replid[0] = '\0';
     l->port = 0;
     l->down_since_ms = -1;

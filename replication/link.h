@@ -45,6 +45,10 @@ enum link_state {
     LINK_STREAM,     /* connected: the command stream */
 };
 
+/* FAILOVER: the master that we follow is to take over from us. PSYNC goes with the word FAILOVER
+ * until it is answered. When an answer was lost, "can't be sent to a master" means that it did. */
+enum link_hand { LINK_HAND_NONE, LINK_HAND_ASKS, LINK_HAND_DONE, LINK_HAND_REFUSED };
+
 struct link_settings {
     int64_t timeout_ms;           /* repl-timeout */
     const char *user, *password;  /* "" none; all texts are lent until the next link_configure */
@@ -61,6 +65,8 @@ struct link {
     /* position */
     char replid[REPLID_LEN + 1]; /* "": nothing known, asks for everything */
     int64_t offset;              /* bytes applied */
+    enum link_hand hand;
+    int hand_sent;               /* so often: the target may have heard of it */
     bool legacy;                 /* master too old for PSYNC: no offsets, no acks */
     /* connection */
     bool connected;              /* between UP and DOWN/CLOSE */
@@ -88,7 +94,7 @@ struct link {
 
 enum link_event_kind {
     LINK_BOOT,    /* start as a replica: host, port, position known from a snapshot file or none */
-    LINK_FOLLOW,  /* REPLICAOF host port; position is taken when we were a master */
+    LINK_FOLLOW,  /* REPLICAOF host port; position is taken when we were a master; hand: FAILOVER */
     LINK_DETACH,  /* REPLICAOF NO ONE */
     LINK_UP,      /* the connection of the last CONNECT is there */
     LINK_DOWN,    /* it ended or could not be made: text says why */
@@ -105,7 +111,7 @@ struct link_event {
     const char *replid; /* NULL or "": no position */
     int64_t offset;
     struct slice bytes;
-    bool ok;
+    bool ok, hand;
     const char *text;
 };
 

@@ -252,6 +252,7 @@ void link_io_step(struct replication *r, struct link_event e)
     }
     tell_host(r);
     arm(r);
+    handover_linked(r);
 }
 
 static void on_timer(void *arg) { link_io_step(arg, (struct link_event){ .kind = LINK_TICK }); }

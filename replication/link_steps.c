@@ -32,7 +32,7 @@ void link_blame(struct link *l, const char *fmt, ...)
 
 /* ---- PING: is there a server that talks to us at all? ---- */
 
-static void send_ping(const struct link *l, struct buf *out) { words(out, SLICE("PING")); }
+static void send_ping(struct link *l, struct buf *out) { words(out, SLICE("PING")); }
 
 static enum link_verdict answer_ping(struct link *l, struct slice line, struct link_actions *out)
 {
@@ -51,7 +51,7 @@ static enum link_verdict answer_ping(struct link *l, struct slice line, struct l
 
 static bool wants_auth(const struct link *l) { return l->set.password[0] != '\0'; }
 
-static void send_auth(const struct link *l, struct buf *out)
+static void send_auth(struct link *l, struct buf *out)
 {
     if (l->set.user[0]) words(out, SLICE("AUTH"), slice_z(l->set.user), slice_z(l->set.password));
     else words(out, SLICE("AUTH"), slice_z(l->set.password));
@@ -66,7 +66,7 @@ static enum link_verdict answer_auth(struct link *l, struct slice line, struct l
     return LINK_GIVE_UP;
 }
 
-static void send_port(const struct link *l, struct buf *out)
+static void send_port(struct link *l, struct buf *out)
 {
     char port[NUM_I64_MAX];
     size_t n = num_from_i64(port, l->set.listening_port);
@@ -75,12 +75,12 @@ static void send_port(const struct link *l, struct buf *out)
 
 static bool wants_ip(const struct link *l) { return l->set.announce_ip[0] != '\0'; }
 
-static void send_ip(const struct link *l, struct buf *out)
+static void send_ip(struct link *l, struct buf *out)
 {
     words(out, SLICE("REPLCONF"), SLICE("ip-address"), slice_z(l->set.announce_ip));
 }
 
-static void send_capa(const struct link *l, struct buf *out)
+static void send_capa(struct link *l, struct buf *out)
 {
     words(out, SLICE("REPLCONF"), SLICE("capa"), SLICE("eof"), SLICE("capa"), SLICE("psync2"));
 }
@@ -97,7 +97,7 @@ static enum link_verdict answer_conf(struct link *l, struct slice line, struct l
 
 /* ---- PSYNC: continue, or everything ---- */
 
-static void send_psync(const struct link *l, struct buf *out)
+static void send_psync(struct link *l, struct buf *out)
 {
     if (l->replid[0] == '\0') {
         words(out, SLICE("PSYNC"), SLICE("?"), SLICE("-1"));
@@ -105,7 +105,24 @@ static void send_psync(const struct link *l, struct buf *out)
     }
     char want[NUM_I64_MAX];
     size_t n = num_from_i64(want, l->offset + 1);
+    if (l->hand == LINK_HAND_ASKS) {
+        l->hand_sent++;
+        words(out, SLICE("PSYNC"), slice_z(l->replid), slice_of(want, n), SLICE("FAILOVER"));
+        return;
+    }
     words(out, SLICE("PSYNC"), slice_z(l->replid), slice_of(want, n));
+}
+
+/* What the answer says about a handover. True: it took over earlier, and its answer was lost: ask
+ * again as an ordinary replica. */
+static bool handed_before(struct link *l, struct slice line)
+{
+    if (l->hand != LINK_HAND_ASKS) return false;
+    bool before = l->hand_sent > 1 &&
+                  slice_starts(line, "-ERR PSYNC FAILOVER can't be sent to a master");
+    bool took = before || slice_starts(line, "+FULLRESYNC") || slice_starts(line, "+CONTINUE");
+    l->hand = took ? LINK_HAND_DONE : LINK_HAND_REFUSED;
+    return before;
 }
 
 /* "+FULLRESYNC <replid> <offset>". A malformed id is kept as "none": nobody continues from it. */
@@ -147,6 +164,7 @@ static enum link_verdict answer_continue(struct link *l, struct slice line,
 static enum link_verdict answer_psync(struct link *l, struct slice line, struct link_actions *out)
 {
     if (line.n == 0) return LINK_AGAIN;
+    if (handed_before(l, line)) return LINK_GIVE_UP;
     if (slice_starts(line, "+FULLRESYNC")) return answer_full(l, line, out);
     if (slice_starts(line, "+CONTINUE")) return answer_continue(l, line, out);
     if (slice_starts(line, "-NOMASTERLINK") || slice_starts(line, "-LOADING")) {
@@ -167,7 +185,7 @@ static enum link_verdict answer_psync(struct link *l, struct slice line, struct 
 }
 
 /* SYNC has no answer line: the snapshot follows. Position unknown, then and later. */
-static void send_sync(const struct link *l, struct buf *out) { buf_putz(out, "SYNC\r\n"); }
+static void send_sync(struct link *l, struct buf *out) { buf_putz(out, "SYNC\r\n"); }
 
 enum { TALK, WHO, ASK, OLD };
 

@@ -23,7 +23,7 @@ struct link_row {
     const char *name;
     int group; /* rows of a group are sent together */
     bool (*wanted)(const struct link *l); /* NULL: always */
-    void (*send)(const struct link *l, struct buf *out);
+    void (*send)(struct link *l, struct buf *out);
     enum link_verdict (*answer)(struct link *l, struct slice line, struct link_actions *out);
 };
 extern const struct link_row link_rows[];

@@ -186,7 +186,8 @@ void replica_step(struct replica *p, struct peer_event e)
     struct peer_actions out = { 0 };
     struct peer_world world = { .history = &r->history,
                                 .window = feed_window(&r->feed),
-                                .serving = replication_is_master(r) || link_is_up(&r->link) };
+                                .serving = replication_is_master(r) || link_is_up(&r->link),
+                                .failing_over = handover_under_way(r) };
     e.now_ms = repl_now(r);
     e.world = &world;
     peer_step(&p->peer, &r->peer_set, &e, &out);

@@ -64,6 +64,7 @@ struct replication *replication_new(struct front *f, struct resolver *res,
     link_io_init(r);
     snapshot_io_init(r);
     waits_init(r);
+    handover_io_init(r);
     return r;
 }
 
@@ -78,6 +79,7 @@ void replication_delete(struct replication *r)
         replication_client_gone(r, ilist_of(node, struct replica, node)->client);
     snapshot_io_end(r);
     waits_end(r);
+    handover_io_end(r);
     feed_free(&r->feed);
     mem_free(r);
 }
@@ -142,7 +144,8 @@ void replication_ask_acks(struct replication *r) { r->want_acks = true; }
 static void ping_replicas(struct replication *r)
 {
     int64_t now = repl_now(r);
-    if (now - r->ping_ms < (int64_t)r->set.ping_period_s * 1000) return;
+    /* During a handover the stream stands still, so that the target can have all of it. */
+    if (now - r->ping_ms < (int64_t)r->set.ping_period_s * 1000 || handover_under_way(r)) return;
     r->ping_ms = now;
     if (replication_replicas(r) > 0) replication_append(r, -1, SLICE(PING));
 }
@@ -189,8 +192,7 @@ bool replication_unblock(struct replication *r, struct client *cl, bool with_err
     return false;
 }
 
-/* The answer to GETACK does not count the question itself. */
-static int64_t end_to_ack(const struct replication *r)
+int64_t replication_end_to_ack(const struct replication *r)
 {
     int64_t end = feed_end(&r->feed);
     return end == r->asked_end ? r->asked_at : end;
@@ -199,7 +201,7 @@ static int64_t end_to_ack(const struct replication *r)
 int replication_lagging(struct replication *r)
 {
     int n = 0;
-    int64_t end = end_to_ack(r);
+    int64_t end = replication_end_to_ack(r);
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
         n += peer_online(&p->peer) && p->peer.acked < end;
@@ -209,7 +211,7 @@ int replication_lagging(struct replication *r)
 
 void replication_log_lagging(struct replication *r)
 {
-    int64_t end = end_to_ack(r);
+    int64_t end = replication_end_to_ack(r);
     int n = 0, lagging = 0;
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);

@@ -18,10 +18,10 @@ const char *replication_id(const struct replication *r) { return history_id(&r->
 /* What we are the effect of is known only if every byte of it was counted. */
 static bool has_position(const struct replication *r) { return r->feed.open; }
 
-static void become_replica(struct replication *r, const char *host, int port)
+static void become_replica(struct replication *r, const char *host, int port, bool hand)
 {
     bool was_master = replication_is_master(r);
-    struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port };
+    struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port, .hand = hand };
     if (was_master && has_position(r)) {
         log_notice("Before turning into a replica, using my own master parameters to synthesize a "
                    "cached master: I may be able to synchronize with the new master with just a "
@@ -73,9 +73,16 @@ static void become_master(struct replication *r)
 
 void replication_follow(struct replication *r, const char *host, int port)
 {
-    if (host) become_replica(r, host, port);
+    if (host) become_replica(r, host, port, false);
     else become_master(r);
 }
+
+void role_hand_to(struct replication *r, const char *host, int port)
+{
+    become_replica(r, host, port, true);
+}
+
+void role_back(struct replication *r) { become_master(r); }
 
 /* ---- what the link found out ---- */
 

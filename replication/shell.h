@@ -5,6 +5,7 @@
  *     link_io.c      our connection to the master            commands.c  rows and functions
  *     peer_io.c      connections of our replicas             info.c      INFO, ROLE, figures
  *     snapshot_io.c  snapshots on their way to replicas      waits.c     clients that WAIT
+ *     handover_io.c  FAILOVER
  *
  * All in the loop's thread. Tests: e2e. */
 #ifndef REPLICATION_SHELL_H
@@ -18,6 +19,7 @@
 #include "core/net/loop.h"
 #include "replication/batch.h"
 #include "replication/feed.h"
+#include "replication/handover.h"
 #include "replication/history.h"
 #include "replication/link.h"
 #include "replication/peer.h"
@@ -91,6 +93,8 @@ struct replication {
     int64_t asked_at, asked_end; /* where the last GETACK begins and ends in the stream */
     int64_t alone_since_ms;  /* no replica since; for the backlog's ttl */
     int64_t ping_ms;         /* last PING into the feed */
+    struct handover hand;
+    struct loop_timer *hand_timer;
 };
 
 static inline int64_t repl_now(const struct replication *r) { return loop_now_ms(r->loop); }
@@ -99,6 +103,18 @@ void repl_new_id(struct replication *r, char out[REPLID_LEN + 1]);
 
 /* roles.c */
 void role_adopt(struct replication *r, const struct link_action *a);
+void role_hand_to(struct replication *r, const char *host, int port); /* follow, and ask to take over */
+void role_back(struct replication *r); /* it did not: master again */
+/* The answer to GETACK does not count the question itself: who acknowledged this has everything. */
+int64_t replication_end_to_ack(const struct replication *r);
+
+/* handover_io.c */
+void handover_io_init(struct replication *r);
+void handover_io_end(struct replication *r);
+bool handover_under_way(const struct replication *r);
+const char *handover_command(struct replication *r, const struct handover_request *q); /* error */
+void handover_acked(struct replication *r);  /* an acknowledgement came */
+void handover_linked(struct replication *r); /* the link took a step */
 
 /* link_io.c */
 void link_io_init(struct replication *r);
