@@ -14,7 +14,8 @@
 struct client;
 struct replication;
 
-enum snapshot_form { SNAPSHOT_TO_FILE, SNAPSHOT_TO_PIPE };
+/* The third is not for replication: a base file of the append-only file. */
+enum snapshot_form { SNAPSHOT_TO_FILE, SNAPSHOT_TO_PIPE, SNAPSHOT_TO_BASE };
 
 struct repl_host {
     void *arg; /* first argument of each function */

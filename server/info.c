@@ -120,7 +120,7 @@ static void section_clients(struct server *s, struct buf *out)
 static void persistence_rdb(struct server *s, struct buf *out)
 {
     const struct snapshot_figures *f = snapshot_figures(s->snapshot);
-    bool runs = snapshot_running(s->snapshot);
+    bool runs = snapshot_saving(s->snapshot);
     int64_t took = runs ? (clock_wall_ms() - f->running_since_ms) / 1000 : -1;
     buf_fmt(out,
             "rdb_changes_since_last_save:%llu\r\nrdb_bgsave_in_progress:%d\r\nrdb_last_save_time:%"

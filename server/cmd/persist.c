@@ -12,7 +12,7 @@ static void cmd_save(struct call *c)
 {
     struct errmsg msg;
     struct server *s = server_of(c);
-    if (snapshot_running(s->snapshot)) {
+    if (snapshot_saving(s->snapshot)) {
         reply_error(c, "-ERR Background save already in progress");
         return;
     }
@@ -31,11 +31,17 @@ static void cmd_bgsave(struct call *c)
         reply_syntax_error(c);
         return;
     }
-    if (snapshot_running(s->snapshot)) {
+    if (snapshot_saving(s->snapshot)) {
         reply_error(c, "-ERR Background save already in progress");
         return;
     }
-    if (session_of(c->client)->in_exec) { /* the rest of the transaction is to be in it */
+    if (snapshot_running(s->snapshot) && !schedule) {
+        reply_error(c, "-ERR Another child process is active (AOF?): can't BGSAVE right now. Use "
+                       "BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.");
+        return;
+    }
+    /* The rest of a transaction is to be in it. */
+    if (snapshot_running(s->snapshot) || session_of(c->client)->in_exec) {
         snapshot_schedule(s->snapshot);
         reply_status(c, "Background saving scheduled");
         return;

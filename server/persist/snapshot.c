@@ -27,6 +27,8 @@ struct snapshot {
     struct child child;
     enum snapshot_form form;
     char temp[64];         /* the child's file, removed when it is killed */
+    struct snapshot_base base; /* TO_BASE */
+    struct str base_path;
     uint64_t dirty_before; /* s->dirty when the child began: what its file covers */
     int64_t try_s;         /* last attempt, Unix time */
     bool scheduled;
@@ -53,11 +55,20 @@ void snapshot_delete(struct snapshot *p)
 {
     if (!p) return;
     snapshot_kill(p);
+    str_free(&p->base_path);
     mem_free(p);
 }
 
 const struct snapshot_figures *snapshot_figures(const struct snapshot *p) { return &p->fig; }
 bool snapshot_running(const struct snapshot *p) { return p->child.pid != 0; }
+bool snapshot_makes_base(const struct snapshot *p)
+{
+    return p->child.pid != 0 && p->form == SNAPSHOT_TO_BASE;
+}
+bool snapshot_saving(const struct snapshot *p)
+{
+    return p->child.pid != 0 && p->form != SNAPSHOT_TO_BASE;
+}
 bool snapshot_failing(const struct snapshot *p) { return !p->fig.ok && snapshot_has_points(p); }
 bool snapshot_has_points(const struct snapshot *p) { return p->s->config->save.at.n > 0; }
 void snapshot_schedule(struct snapshot *p) { p->scheduled = true; }
@@ -133,6 +144,8 @@ static int child_body(void *arg, int report_fd)
     close_others(report_fd, w->write_fd);
     if (p->form == SNAPSHOT_TO_PIPE) {
         e = snapshot_write_fd(p->s, w->write_fd, &msg);
+    } else if (p->form == SNAPSHOT_TO_BASE) {
+        e = snapshot_write_base(p->s, str_c(p->base_path), p->base.commands, &msg);
     } else {
         snprintf(p->temp, sizeof(p->temp), "temp-%d.rdb", (int)getpid());
         e = snapshot_write_file(p->s, p->s->config->dbfilename, p->temp, &msg);
@@ -144,8 +157,9 @@ static int child_body(void *arg, int report_fd)
     }
     struct report r = { private_dirty_bytes() };
     uint64_t mb = r.cow_bytes >> 20;
-    log_notice("Fork CoW for RDB: current %llu MB, peak %llu MB, average %llu MB",
-               (unsigned long long)mb, (unsigned long long)mb, (unsigned long long)mb);
+    log_notice("Fork CoW for %s: current %llu MB, peak %llu MB, average %llu MB",
+               p->form == SNAPSHOT_TO_BASE ? "AOF rewrite" : "RDB", (unsigned long long)mb,
+               (unsigned long long)mb, (unsigned long long)mb);
     if (write(report_fd, &r, sizeof(r)) < 0) return 1;
     return 0;
 }
@@ -164,16 +178,23 @@ static enum err fork_child(struct snapshot *p, int write_fd, struct errmsg *msg)
     return ERR_NONE;
 }
 
+static const char *form_name(const struct snapshot *p)
+{
+    static const char *const names[] = { [SNAPSHOT_TO_FILE] = "Background saving",
+                                         [SNAPSHOT_TO_PIPE] = "Background RDB transfer",
+                                         [SNAPSHOT_TO_BASE] =
+                                             "Background append only file rewriting" };
+    return names[p->form];
+}
+
 static void started(struct snapshot *p)
 {
     p->dirty_before = p->s->dirty;
     p->fig.running_since_ms = clock_wall_ms();
-    p->scheduled = false;
+    if (p->form == SNAPSHOT_TO_FILE) p->scheduled = false;
     snprintf(p->temp, sizeof(p->temp), "temp-%d.rdb", (int)p->child.pid);
     ks_hold(p->s->ks, true);
-    log_notice("%s started by pid %d",
-               p->form == SNAPSHOT_TO_PIPE ? "Background RDB transfer" : "Background saving",
-               (int)p->child.pid);
+    log_notice("%s started by pid %d", form_name(p), (int)p->child.pid);
 }
 
 enum err snapshot_start(struct snapshot *p, enum snapshot_form form, int *fd, struct errmsg *msg)
@@ -183,7 +204,7 @@ enum err snapshot_start(struct snapshot *p, enum snapshot_form form, int *fd, st
     if (form == SNAPSHOT_TO_PIPE && pipe2(ends, O_CLOEXEC) != 0)
         return err_set(msg, ERR_IO, "Can't make a pipe: %s", strerror(errno));
     p->form = form;
-    p->try_s = clock_wall_ms() / 1000;
+    if (form == SNAPSHOT_TO_FILE) p->try_s = clock_wall_ms() / 1000;
     enum err e = fork_child(p, ends[1], msg);
     if (ends[1] >= 0) close(ends[1]);
     if (e) {
@@ -199,27 +220,57 @@ enum err snapshot_start(struct snapshot *p, enum snapshot_form form, int *fd, st
     return ERR_NONE;
 }
 
+enum err snapshot_start_base(struct snapshot *p, const struct snapshot_base *b,
+                             struct errmsg *msg)
+{
+    if (snapshot_running(p)) return err_set(msg, ERR_BUSY, "another child is at work");
+    p->base = *b;
+    str_setz(&p->base_path, b->path);
+    return snapshot_start(p, SNAPSHOT_TO_BASE, NULL, msg);
+}
+
 /* ---- its end ---- */
 
 static void read_report(struct snapshot *p)
 {
     struct report r;
     if (read(p->child.report_fd, &r, sizeof(r)) == (ssize_t)sizeof(r))
-        p->fig.last_cow_bytes = r.cow_bytes;
+        *(p->form == SNAPSHOT_TO_BASE ? &p->fig.last_base_cow_bytes : &p->fig.last_cow_bytes) =
+            r.cow_bytes;
     close(p->child.report_fd);
     p->child = (struct child){ .report_fd = -1 };
 }
 
 static void log_end(const struct snapshot *p, int code, int signo)
 {
-    bool pipe_form = p->form == SNAPSHOT_TO_PIPE;
-    if (signo)
-        log_warning("Background %s terminated by signal %d", pipe_form ? "transfer" : "saving",
-                    signo);
-    else if (code)
-        log_warning("Background %s error", pipe_form ? "transfer" : "saving");
+    static const char *const names[] = { [SNAPSHOT_TO_FILE] = "saving",
+                                         [SNAPSHOT_TO_PIPE] = "transfer",
+                                         [SNAPSHOT_TO_BASE] = "AOF rewrite" };
+    const char *what = names[p->form];
+    if (signo) log_warning("Background %s terminated by signal %d", what, signo);
+    else if (code) log_warning("Background %s error", what);
     else
-        log_notice("Background %s terminated with success", pipe_form ? "RDB transfer" : "saving");
+        log_notice("Background %s terminated with success",
+                   p->form == SNAPSHOT_TO_PIPE ? "RDB transfer" : what);
+}
+
+static void file_ended(struct snapshot *p, bool ok, int signo)
+{
+    p->fig.last_took_s = (clock_wall_ms() - p->fig.running_since_ms) / 1000;
+    if (ok) {
+        p->s->dirty -= p->dirty_before < p->s->dirty ? p->dirty_before : p->s->dirty;
+        saved(p);
+        return;
+    }
+    unlink(p->temp);
+    /* SIGUSR1 is how a save is called off: no reason to refuse writes. */
+    if (signo != SIGUSR1) p->fig.ok = false;
+}
+
+static void base_ended(struct snapshot *p, bool ok)
+{
+    if (!ok) unlink(str_c(p->base_path));
+    p->base.done(p->base.arg, ok);
 }
 
 static void ended(struct snapshot *p, int code, int signo)
@@ -227,20 +278,11 @@ static void ended(struct snapshot *p, int code, int signo)
     bool ok = code == 0 && signo == 0;
     log_end(p, code, signo);
     read_report(p);
-    p->fig.last_took_s = (clock_wall_ms() - p->fig.running_since_ms) / 1000;
-    p->fig.running_since_ms = 0;
     ks_hold(p->s->ks, false);
-    if (p->form == SNAPSHOT_TO_FILE) {
-        if (ok) {
-            p->s->dirty -= p->dirty_before < p->s->dirty ? p->dirty_before : p->s->dirty;
-            saved(p);
-        } else {
-            unlink(p->temp);
-            /* SIGUSR1 is how a save is called off: no reason to refuse writes. */
-            if (signo != SIGUSR1) p->fig.ok = false;
-        }
-    }
-    if (p->s->repl) /* at the very end it is gone */
+    if (p->form == SNAPSHOT_TO_FILE) file_ended(p, ok, signo);
+    p->fig.running_since_ms = 0;
+    if (p->form == SNAPSHOT_TO_BASE) base_ended(p, ok);
+    else if (p->s->repl) /* at the very end it is gone */
         replication_snapshot_done(p->s->repl, ok,
                                   p->form == SNAPSHOT_TO_FILE ? p->s->config->dbfilename : NULL);
 }

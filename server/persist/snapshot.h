@@ -25,7 +25,7 @@ struct snapshot_figures {
     int64_t last_took_s;      /* of the last child; -1: none yet */
     int64_t running_since_ms; /* wall clock; 0: none runs */
     uint64_t saves;           /* since start */
-    uint64_t last_cow_bytes;
+    uint64_t last_cow_bytes, last_base_cow_bytes;
     uint64_t forks;
     int64_t fork_us;          /* the last one */
     bool ok;                  /* the last BGSAVE */
@@ -38,10 +38,23 @@ void snapshot_delete(struct snapshot *p);
 enum err snapshot_save_now(struct snapshot *p, struct errmsg *msg);
 /* Starts a child. TO_PIPE: *fd is the read end, the caller's from now on. */
 enum err snapshot_start(struct snapshot *p, enum snapshot_form form, int *fd, struct errmsg *msg);
+/* A base file of the append-only file: the data as it is now, at `path` (written anew and synced;
+ * on failure it is removed), in the background. `done` is told once, never from inside. */
+struct snapshot_base {
+    const char *path; /* copied */
+    bool commands;    /* as commands, not as an RDB */
+    void (*done)(void *arg, bool ok);
+    void *arg;
+};
+enum err snapshot_start_base(struct snapshot *p, const struct snapshot_base *b,
+                             struct errmsg *msg);
 /* BGSAVE SCHEDULE: as soon as no other child runs. */
 void snapshot_schedule(struct snapshot *p);
 bool snapshot_running(const struct snapshot *p);
-/* A child that writes the dump file is running (INFO's rdb_bgsave_in_progress counts both). */
+/* One for the dump file or for replicas (INFO's rdb_bgsave_in_progress counts both). */
+bool snapshot_saving(const struct snapshot *p);
+/* One for the append-only file. */
+bool snapshot_makes_base(const struct snapshot *p);
 void snapshot_kill(struct snapshot *p);
 /* Reaps an ended child: from SIGCHLD and from cron. */
 void snapshot_poll(struct snapshot *p);

@@ -15,6 +15,7 @@
 #include "core/sys/log.h"
 #include "replication/replication.h"
 #include "server/config.h"
+#include "server/persist/aof_commands.h"
 #include "server/server.h"
 
 #define KEYS_A_STEP 1024
@@ -64,7 +65,7 @@ static void head_int(struct head *h, const char *name, int64_t v)
     head_text(h, name, text);
 }
 
-static void head_fill(struct server *s, struct head *h)
+static void head_fill(struct server *s, struct head *h, bool base)
 {
     char replid[41];
     int64_t offset;
@@ -79,7 +80,7 @@ static void head_fill(struct server *s, struct head *h)
         head_text(h, "repl-id", replid);
         head_int(h, "repl-offset", offset);
     }
-    head_int(h, "aof-base", 0);
+    head_int(h, "aof-base", base);
 }
 
 /* ---- the keys ---- */
@@ -98,11 +99,11 @@ static void step_delay(const struct server_config *cfg)
         usleep(cfg->rdb_key_save_delay > 0 ? (unsigned)cfg->rdb_key_save_delay : 1);
 }
 
-static enum err write_all(struct server *s, struct sink *k, struct errmsg *msg)
+static enum err write_all(struct server *s, struct sink *k, bool base, struct errmsg *msg)
 {
     const struct server_config *cfg = s->config;
     struct head head;
-    head_fill(s, &head);
+    head_fill(s, &head, base);
     struct rdb_save_options o = { .aux = head.aux,
                                   .aux_n = head.n,
                                   .access = cfg->maxmemory_policy != POLICY_NOEVICTION };
@@ -122,7 +123,7 @@ static enum err write_all(struct server *s, struct sink *k, struct errmsg *msg)
 enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg)
 {
     struct sink k = { .fd = fd };
-    return write_all(s, &k, msg);
+    return write_all(s, &k, false, msg);
 }
 
 enum err snapshot_write_file(struct server *s, const char *path, const char *temp,
@@ -138,7 +139,7 @@ enum err snapshot_write_file(struct server *s, const char *path, const char *tem
                        temp, cwd, strerror(errno));
     }
     struct sink k = { .fd = fd, .sync = s->config->rdb_save_incremental_fsync };
-    enum err e = write_all(s, &k, msg);
+    enum err e = write_all(s, &k, false, msg);
     if (!e && fsync(fd) != 0) e = err_set(msg, ERR_IO, "fsync: %s", strerror(errno));
     if (close(fd) != 0 && !e) e = err_set(msg, ERR_IO, "close: %s", strerror(errno));
     if (!e) e = file_rename_synced(temp, path, msg);
@@ -147,4 +148,20 @@ enum err snapshot_write_file(struct server *s, const char *path, const char *tem
         return err_prefix(msg, e, "Write error saving DB on disk");
     }
     return ERR_NONE;
+}
+
+enum err snapshot_write_base(struct server *s, const char *path, bool commands,
+                             struct errmsg *msg)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return err_set(msg, ERR_IO, "Can't open the AOF base file %s: %s", path, strerror(errno));
+    struct sink k = { .fd = fd, .sync = s->config->aof_rewrite_incremental_fsync };
+    enum err e = commands ? aof_write_commands(s, sink_write, &k, msg)
+                          : write_all(s, &k, true, msg);
+    if (!e && fsync(fd) != 0) e = err_set(msg, ERR_IO, "fsync: %s", strerror(errno));
+    if (close(fd) != 0 && !e) e = err_set(msg, ERR_IO, "close: %s", strerror(errno));
+    if (!e) return ERR_NONE;
+    unlink(path);
+    return err_prefix(msg, e, "Write error writing append only file on disk");
 }
