@@ -14,6 +14,7 @@
  * sixth of all entries; 12 bytes an entry then, 17 after growing. */
 #define FILL_MAX 8
 #define HELD_FILL_MAX 32  /* the same while moving memory is to be avoided */
+#define VERSIONS 127      /* as many as fit a bucket's meta */
 #define STEP_EMPTY_MAX 16 /* empty buckets that count as one when moving */
 #define RANDOM_TRIES 200  /* even draws before the uneven one */
 #define RANDOM_CHAIN 24   /* chains are hardly ever longer; what is beyond is drawn less often */
@@ -140,6 +141,7 @@ static void free_half(struct table *t, int half)
 
 void table_free(struct table *t)
 {
+    must(!t->visit);
     free_half(t, 0);
     free_half(t, 1);
     t->moved = 0;
@@ -209,6 +211,7 @@ void **table_find_entry(const struct table *t, uint64_t hash, const void *entry)
 
 void table_replace(struct table *t, uint64_t hash, const void *old, void *entry)
 {
+    table_visit_first(t, hash);
     void **slot = table_find_entry(t, hash, old);
     must(slot != NULL);
     *slot = entry;
@@ -247,11 +250,139 @@ void table_prefetch_child(const struct table *t, uint64_t hash)
     }
 }
 
+/* --- visit -------------------------------------------------------------------------------- */
+
+static inline uint8_t version_of(const struct table_bucket *b) { return b->meta >> 1; }
+static void set_version(struct table_bucket *b, uint8_t version)
+{
+    b->meta = (uint8_t)((b->meta & CHAINED) | version << 1);
+}
+
+static void emit(const struct table_bucket *b, table_fn *fn, void *app)
+{
+    for (; b; b = child(b))
+        for (int s = 0; s < SLOTS; s++)
+            if (b->tag[s]) fn(app, b->slot[s]);
+}
+
+static void visit_bucket(struct table *t, struct table_bucket *head)
+{
+    if (version_of(head) == t->version) return;
+    emit(head, t->visit->fn, t->visit->app);
+    set_version(head, t->version);
+}
+
+void table_visit_hash(struct table *t, uint64_t hash)
+{
+    for (int half = 0; half < 2; half++) {
+        struct table_bucket *head = head_of(t, half, hash);
+        if (head) visit_bucket(t, head);
+    }
+}
+
+bool table_visited(const struct table *t, uint64_t hash)
+{
+    for (int half = 0; t->visit && half < 2; half++) {
+        const struct table_bucket *head = head_of(t, half, hash);
+        if (head && !bucket_empty(head) && version_of(head) != t->version) return false;
+    }
+    return true;
+}
+
+/* Ended halfway so many times that the numbers come round: no bucket may keep an old one. */
+static void forget_versions(struct table *t)
+{
+    for (int half = 0; half < 2; half++)
+        for (size_t i = 0; i < buckets(t, half); i++)
+            if (bucket_at(t, half, i)) set_version(bucket_at(t, half, i), 0);
+    t->whole = t->version;
+}
+
+void table_visit_start(struct table *t, struct table_visit *v)
+{
+    must(!t->visit);
+    v->at = t->moved;
+    v->half = 0;
+    v->second = t->at[1] != NULL;
+    if (!table_count(t)) return;
+    if (!t->whole) t->whole = VERSIONS;
+    uint8_t next = t->version % VERSIONS + 1;
+    if (next == t->whole) forget_versions(t);
+    t->version = next;
+    t->visit = v;
+}
+
+void table_visit_end(struct table *t) { t->visit = NULL; }
+
+/* All buckets of the start have been seen, or have gone: what is left has this version or none. */
+static void visit_done(struct table *t)
+{
+    t->whole = t->version;
+    t->visit = NULL;
+}
+
+/* The first half has been moved away, all of it visited by that; the second takes its place. */
+static void visit_half_gone(struct table *t)
+{
+    struct table_visit *v = t->visit;
+    if (v->half == 1) {
+        v->half = 0;
+    } else if (v->second) {
+        v->second = false;
+        v->at = 0;
+    } else {
+        visit_done(t);
+    }
+}
+
+static inline void prefetch_entries(const struct table_bucket *b)
+{
+    for (int s = 0; s < SLOTS; s++)
+        if (b->slot[s]) __builtin_prefetch(b->slot[s]);
+}
+
+static void prefetch_ahead(const struct table *t, int half, size_t at)
+{
+    size_t n = buckets(t, half);
+    if (at + 2 < n) __builtin_prefetch(bucket_at(t, half, at + 2));
+    const struct table_bucket *b = at + 1 < n ? bucket_at(t, half, at + 1) : NULL;
+    if (b) prefetch_entries(b);
+}
+
+static size_t fill_of(const struct table_bucket *b)
+{
+    size_t n = 0;
+    for (; b; b = child(b)) n += SLOTS;
+    return n;
+}
+
+bool table_visit_step(struct table *t, size_t n)
+{
+    struct table_visit *v = t->visit;
+    while (v && t->visit) {
+        if (v->at < buckets(t, v->half)) {
+            prefetch_ahead(t, v->half, v->at);
+            struct table_bucket *b = bucket_at(t, v->half, v->at++);
+            size_t cost = fill_of(b);
+            if (b) visit_bucket(t, b);
+            else v->at = ((v->at - 1) / SEGMENT + 1) * SEGMENT;
+            if (n <= cost) break;
+            n -= cost;
+        } else if (v->half == 0 && v->second) {
+            *v = (struct table_visit){ .fn = v->fn, .app = v->app, .half = 1 };
+        } else {
+            visit_done(t);
+        }
+    }
+    return t->visit != NULL;
+}
+
 /* --- move --------------------------------------------------------------------------------- */
 
 static void put(struct table *t, int half, uint64_t hash, void *entry)
 {
     struct table_bucket *b = bucket_for_write(t, half, index_of(t, half, hash));
+    if (__builtin_expect(t->visit != NULL, 0)) visit_bucket(t, b);
     int s;
     while ((s = free_slot(b)) < 0) {
         struct table_bucket *c = child(b);
@@ -302,27 +433,14 @@ static void end_move(struct table *t)
     t->segments[0] = t->segments[1];
     t->segments[1] = 0;
     t->moved = 0;
-}
-
-static inline void prefetch_entries(const struct table_bucket *b)
-{
-    for (int s = 0; s < SLOTS; s++)
-        if (b->slot[s]) __builtin_prefetch(b->slot[s]);
-}
-
-/* Has the entries of the next bucket on their way while this one is moved. */
-static void prefetch_next(const struct table *t)
-{
-    size_t n = buckets(t, 0);
-    if (t->moved + 2 < n) __builtin_prefetch(bucket_at(t, 0, t->moved + 2));
-    const struct table_bucket *b = t->moved + 1 < n ? bucket_at(t, 0, t->moved + 1) : NULL;
-    if (b) prefetch_entries(b);
+    if (t->visit) visit_half_gone(t);
 }
 
 static void move_bucket(struct table *t)
 {
-    prefetch_next(t);
+    prefetch_ahead(t, 0, t->moved);
     struct table_bucket *head = bucket_at(t, 0, t->moved);
+    if (t->visit) visit_bucket(t, head);
     for (struct table_bucket *b = head; b; b = child(b)) {
         for (int s = 0; s < SLOTS; s++) {
             if (!b->tag[s]) continue;
@@ -432,6 +550,7 @@ static void close_hole(struct table *t, const struct place *p)
 
 static void *take_out(struct table *t, const struct place *p)
 {
+    if (__builtin_expect(t->visit != NULL, 0)) visit_bucket(t, p->head);
     void *entry = p->bucket->slot[p->slot];
     p->bucket->tag[p->slot] = 0;
     p->bucket->slot[p->slot] = NULL;
@@ -475,13 +594,6 @@ static uint64_t next_cursor(uint64_t v, uint64_t mask)
 {
     v = reverse(v | ~mask);
     return reverse(v + 1);
-}
-
-static void emit(const struct table_bucket *b, table_fn *fn, void *app)
-{
-    for (; b; b = child(b))
-        for (int s = 0; s < SLOTS; s++)
-            if (b->tag[s]) fn(app, b->slot[s]);
 }
 
 uint64_t table_scan(const struct table *t, uint64_t cursor, table_fn *fn, void *app)

@@ -11,8 +11,7 @@
  * table_step() is told to; a find never moves anything. Large tables are made of segments, so that
  * a move neither clears much memory at once nor needs both sizes in full at the same time.
  * Slots (`void **`) are lent until the next insert, remove or step; entries stay the user's.
- * Version bits are room for snapshots by walking (a bucket carries the number of the last walk
- * that saw it; moving to another bucket hands the number on); 0 while no walk is under way.
+ * The version of a bucket is the number of the last visit (struct table_visit) that saw it.
  * Limits: 2^40 buckets; grows above 8 entries a bucket, shrinks below one.
  * Tests: unit/table, bench/data_bench. */
 #ifndef CORE_BASE_TABLE_H
@@ -32,6 +31,7 @@ struct table_type {
 };
 
 struct table_bucket;
+struct table_visit;
 
 struct table {
     const struct table_type *type;
@@ -45,6 +45,9 @@ struct table {
     uint8_t bits[2];    /* log2 of the number of buckets; meaningless when at[] is NULL */
     bool reserved;      /* room was asked for and has not been filled: do not shrink */
     bool hold;          /* resize only when badly overfull: a forked child shares our pages */
+    uint8_t version;    /* number of the last visit, 1-127; 0: none yet */
+    uint8_t whole;      /* number of the last visit after which no bucket had an older version */
+    struct table_visit *visit; /* under way, lent; NULL: none */
 };
 
 void table_init(struct table *t, const struct table_type *type, const void *app);
@@ -102,6 +105,33 @@ struct table_iter {
 void table_iter_start(struct table_iter *it, struct table *t);
 void *table_iter_next(struct table_iter *it); /* NULL at the end */
 void table_iter_end(struct table_iter *it);
+
+/* A visit: each entry that is there at the start is handed over exactly once, in slices, and as it
+ * was at the start: a bucket that has not been visited is handed over before anything in it
+ * changes. The table does that itself before it adds, takes out or moves an entry; before a change
+ * inside an entry the owner says table_visit_first(). Entries that come later are not handed over.
+ * So an entry that waits for its visit never moves: the walk goes once over the one or two halves
+ * of the start, and ends early when the last of them has been moved away.
+ * `fn` must not change the table. One visit a table at a time; the struct is the caller's. */
+struct table_visit {
+    table_fn *fn;
+    void *app;
+    size_t at;   /* next bucket of the half */
+    int half;
+    bool second; /* the half after this one was there at the start, too */
+};
+void table_visit_start(struct table *t, struct table_visit *v);
+/* Hands over about n entries; false when there are no more, and the visit has ended then. */
+bool table_visit_step(struct table *t, size_t n);
+/* Before the entry with that hash is changed in place. */
+void table_visit_hash(struct table *t, uint64_t hash);
+static inline void table_visit_first(struct table *t, uint64_t hash)
+{
+    if (__builtin_expect(t->visit != NULL, 0)) table_visit_hash(t, hash);
+}
+/* Nothing with that hash waits for its visit. */
+bool table_visited(const struct table *t, uint64_t hash);
+void table_visit_end(struct table *t); /* early; may be called twice */
 
 /* An even draw, NULL when empty. Very sparse tables fall back to a slightly uneven one. */
 void *table_random(const struct table *t, struct rng *rng);

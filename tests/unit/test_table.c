@@ -255,9 +255,103 @@ START_TEST(replace_and_prefetch)
 }
 END_TEST
 
+/* What a visit must hand over: exactly what was in at the start, as it was. */
+static struct visited {
+    bool due[KEYS];
+    uint32_t then[KEYS], now[KEYS]; /* versions of what lies in the entries */
+    size_t left;
+} vis;
+
+static void take(void *app, void *e)
+{
+    uint32_t k = ((struct item *)e)->key;
+    OK(vis.due[k]);
+    OK(vis.then[k] == vis.now[k]);
+    vis.due[k] = false;
+    vis.left--;
+}
+
+static void begin_visit(struct table *t, struct table_visit *v)
+{
+    memcpy(vis.due, in, sizeof(in));
+    memcpy(vis.then, vis.now, sizeof(vis.now));
+    vis.left = table_count(t);
+    *v = (struct table_visit){ .fn = take };
+    table_visit_start(t, v);
+}
+
+/* Keys come, go and change, the table grows and shrinks. */
+static void disturb(struct table *t, struct rng *r, uint32_t keys, uint64_t bias, uint64_t times)
+{
+    for (uint64_t i = 0; i < times; i++) {
+        uint32_t k = (uint32_t)rng_below(r, keys);
+        if (in[k] && rng_below(r, 3) == 0) {
+            table_visit_first(t, h(t, k));
+            OK(table_visited(t, h(t, k)) && !vis.due[k]);
+            vis.now[k]++;
+        } else if (in[k] == (rng_below(r, 10) < bias)) {
+            change(t, k);
+        }
+        if (rng_below(r, 50) == 0) table_step(t, rng_below(r, 20));
+        if (rng_below(r, 500) == 0) table_hold(t, rng_below(r, 3) == 0);
+    }
+}
+
+static void visits(const struct table_type *ty, uint32_t keys, uint64_t seed, int rounds)
+{
+    struct table t;
+    struct table_visit v;
+    struct rng r;
+    setup(&t, ty);
+    rng_seed(&r, seed);
+    for (int round = 0; round < rounds; round++) {
+        disturb(&t, &r, keys, rng_below(&r, 11), rng_below(&r, keys * 3));
+        begin_visit(&t, &v);
+        uint64_t bias = rng_below(&r, 11), speed = 1 + rng_below(&r, keys / 4);
+        bool early = rng_below(&r, 4) == 0;
+        while (table_visit_step(&t, 1 + rng_below(&r, speed)) && !(early && rng_below(&r, 9) == 0))
+            disturb(&t, &r, keys, bias, rng_below(&r, keys));
+        if (!t.visit) ck_assert_uint_eq(vis.left, 0);
+        table_visit_end(&t);
+        memset(vis.due, 0, sizeof(vis.due));
+    }
+    check_all(&t, keys);
+    table_free(&t);
+}
+
+START_TEST(visits_hand_over_what_was_there)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) visits(&type, KEYS, seed, 12);
+    for (uint64_t seed = 1; seed <= 60; seed++) visits(&type, 300, seed, 40);
+    visits(&bad_type, 60, 7, 60);
+}
+END_TEST
+
+/* The numbers of visits come round; an old number must not pass for the new one. */
+START_TEST(visits_ended_early_do_no_harm)
+{
+    struct table t;
+    struct table_visit v;
+    setup(&t, &type);
+    for (uint32_t k = 0; k < KEYS; k++) change(&t, k);
+    for (int round = 0; round < 1000; round++) {
+        begin_visit(&t, &v);
+        if (round % 300 == 0 || round == 999)
+            while (table_visit_step(&t, 1000)) {}
+        else
+            for (uint32_t k = 0; k < 5; k++) table_visit_first(&t, hash_of((uint32_t)round * 5 + k));
+        if (!t.visit) ck_assert_uint_eq(vis.left, 0);
+        table_visit_end(&t);
+    }
+    ck_assert_uint_eq(vis.left, 0);
+    table_free(&t);
+}
+END_TEST
+
 static const struct unit_case cases[] = {
     UNIT(agrees_with_a_plain_array), UNIT(survives_equal_hashes),  UNIT(cursor_gives_all_that_stay),
     UNIT(iteration_allows_removal),  UNIT(random_draws_are_even),  UNIT(reserve_makes_room_once),
     UNIT(hold_keeps_memory_still),   UNIT(replace_and_prefetch),
+    UNIT(visits_hand_over_what_was_there), UNIT(visits_ended_early_do_no_harm),
 };
 UNIT_MAIN("table", cases)
