@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/base/vec.h"
+#include "core/db/walk.h"
 
 #define DATABASES 16
 #define BURY_EFFORT 64   /* a value of more allocations than this is worth another thread */
@@ -71,8 +72,9 @@ void ks_delete(struct keyspace *ks)
     if (!ks) return;
     for (int i = 0; i < ks->n; i++) {
         table_free(&ks->dbs[i].deadlines);
-        free_entries(&ks->dbs[i].keys);
+        if (!ks_walk_takes(&ks->dbs[i].keys)) free_entries(&ks->dbs[i].keys);
     }
+    ks_walk_orphan(ks->walk);
     mem_free(ks->dbs);
     mem_free(ks);
 }
@@ -99,8 +101,10 @@ static void announce(struct ks_db *db, struct slice key)
     if (db->ks->touch.first) touch_before(&db->ks->touch, db->id, key);
 }
 
+/* A value is changed only through a handle of ks_write: the walk has it as it was by then. */
 void ks_changed(struct value *v)
 {
+    must(!v->keys->visit || table_visited(v->keys, v->hash));
     tell(ks_db_of(v), TOUCH_CHANGED, entry_key(v->e), v->e->type);
 }
 
@@ -213,6 +217,7 @@ bool ks_read(struct ks_db *db, struct slice key, unsigned flags, struct value *v
 bool ks_write(struct ks_db *db, struct slice key, unsigned flags, struct value *v)
 {
     fill(db, key, v);
+    table_visit_first(v->keys, v->hash);
     bool found = v->e && alive(v, true);
     if (found && !(flags & KS_NO_TOUCH)) used(db->ks, v->e);
     announce(db, key);
@@ -333,6 +338,8 @@ void ks_swap(struct keyspace *ks, int a, int b)
     *y = was;
     x->id = a;
     y->id = b;
+    ks_walk_moved(&x->keys);
+    ks_walk_moved(&y->keys);
     tell(x, TOUCH_SWAPPED, NO_KEY, -1);
     tell(y, TOUCH_SWAPPED, NO_KEY, -1);
 }
@@ -342,19 +349,29 @@ static size_t empty_db(struct ks_db *db, struct ks_trash *t)
 {
     size_t n = ks_count(db);
     table_free(&db->deadlines);
-    vec_push(&t->tables, db->keys);
+    if (!ks_walk_takes(&db->keys)) {
+        vec_push(&t->tables, db->keys);
+        /* What was moved out hashes no more: it is only walked. */
+        vec_last(&t->tables).app = NULL;
+    }
     db_tables_init(db);
-    /* What was moved out hashes no more: it is only walked. */
-    vec_last(&t->tables).app = NULL;
     return n;
 }
 
-static void end_trash(struct keyspace *ks, struct ks_trash *t, bool lazy)
+static void end_trash(const struct ks_hooks *hooks, struct ks_trash *t, bool lazy)
 {
-    if (lazy && ks->hooks.bury_all)
-        ks->hooks.bury_all(ks->hooks.app, t);
+    if (lazy && hooks->bury_all)
+        hooks->bury_all(hooks->app, t);
     else
         ks_trash_free(t);
+}
+
+void ks_bury_table(const struct ks_hooks *hooks, struct table *of)
+{
+    struct ks_trash *t = mem_zalloc(sizeof(*t));
+    vec_push(&t->tables, *of);
+    table_init(of, &entry_table, NULL);
+    end_trash(hooks, t, true);
 }
 
 size_t ks_flush(struct keyspace *ks, int id, bool lazy)
@@ -366,7 +383,7 @@ size_t ks_flush(struct keyspace *ks, int id, bool lazy)
         n += empty_db(&ks->dbs[i], t);
         tell(&ks->dbs[i], TOUCH_FLUSHED, NO_KEY, -1);
     }
-    end_trash(ks, t, lazy && n);
+    end_trash(&ks->hooks, t, lazy && n);
     return n;
 }
 
@@ -380,11 +397,12 @@ void ks_adopt(struct keyspace *ks, struct keyspace *from, bool lazy)
         empty_db(db, t);
         db->keys = other->keys;
         db->deadlines = other->deadlines;
+        ks_walk_moved(&db->keys);
         db->keys.app = db->deadlines.app = &ks->hash;
         db_tables_init(other);
         tell(db, TOUCH_SWAPPED, NO_KEY, -1);
     }
-    end_trash(ks, t, lazy);
+    end_trash(&ks->hooks, t, lazy);
 }
 
 void ks_trash_free(struct ks_trash *t)

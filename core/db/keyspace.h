@@ -25,6 +25,7 @@
 
 struct keyspace;
 struct ks_trash;
+struct ks_walk;
 
 /* What a key past its deadline means in the running unit. */
 enum ks_expire {
@@ -75,6 +76,7 @@ struct keyspace {
     int64_t now_ms;
     struct access_policy access; /* the host sets it from maxmemory-policy and the lfu directives */
     struct touch_list touch;
+    struct ks_walk *walk;        /* a snapshot under way (db/walk), which sees to itself */
     struct ks_stats stats;       /* the host may reset it */
     struct ks_hooks hooks;
     struct hash_key hash;
@@ -131,6 +133,8 @@ void ks_swap(struct keyspace *ks, int a, int b);
 /* Empties a database (-1: all) and gives the number of keys; `lazy` frees by hooks.bury_all. */
 size_t ks_flush(struct keyspace *ks, int id, bool lazy);
 void ks_trash_free(struct ks_trash *t);
+/* Ends a table of entries that is no database's any more. */
+void ks_bury_table(const struct ks_hooks *hooks, struct table *t);
 /* Puts all databases of `from` (same number, same hash key, no hooks needed) in the place of ours,
  * which are freed as by ks_flush; `from` is left empty. A snapshot that was loaded beside. */
 void ks_adopt(struct keyspace *ks, struct keyspace *from, bool lazy);

@@ -7,45 +7,65 @@
 #include "core/rdb/format.h"
 #include "core/rdb/types.h"
 
-static void put_head(struct rdb_saver *s)
+void rdb_put_head(struct rdb_out *out, const struct rdb_save_options *o)
 {
     char magic[RDB_HEADER_SIZE + 8];
-    snprintf(magic, sizeof(magic), RDB_MAGIC "%04d", s->o.version);
-    rdb_put(s->out, magic, RDB_HEADER_SIZE);
-    for (size_t i = 0; i < s->o.aux_n; i++) {
-        rdb_put_byte(s->out, RDB_AUX);
-        rdb_put_string(s->out, slice_z(s->o.aux[i].name));
-        rdb_put_string(s->out, s->o.aux[i].value);
+    snprintf(magic, sizeof(magic), RDB_MAGIC "%04d", o->version ? o->version : RDB_VERSION);
+    rdb_put(out, magic, RDB_HEADER_SIZE);
+    for (size_t i = 0; i < o->aux_n; i++) {
+        rdb_put_byte(out, RDB_AUX);
+        rdb_put_string(out, slice_z(o->aux[i].name));
+        rdb_put_string(out, o->aux[i].value);
     }
-    for (size_t i = 0; i < s->o.functions_n; i++) {
-        rdb_put_byte(s->out, RDB_FUNCTION2);
-        rdb_put_string(s->out, s->o.functions[i]);
+    for (size_t i = 0; i < o->functions_n; i++) {
+        rdb_put_byte(out, RDB_FUNCTION2);
+        rdb_put_string(out, o->functions[i]);
     }
 }
 
-static void put_access(struct rdb_saver *s, const struct entry *e)
+void rdb_put_db(struct rdb_out *out, int db)
 {
-    if (s->ks->access.lfu) {
-        rdb_put_byte(s->out, RDB_FREQ);
-        rdb_put_byte(s->out, (uint8_t)ks_frequency(s->ks, e));
+    rdb_put_byte(out, RDB_SELECTDB);
+    rdb_put_len(out, (uint64_t)db);
+}
+
+void rdb_put_db_size(struct rdb_out *out, const struct ks_db *db)
+{
+    rdb_put_byte(out, RDB_RESIZEDB);
+    rdb_put_len(out, ks_count(db));
+    rdb_put_len(out, ks_deadlines(db));
+}
+
+static void put_access(struct rdb_out *out, const struct entry *e, const struct keyspace *ks)
+{
+    if (ks->access.lfu) {
+        rdb_put_byte(out, RDB_FREQ);
+        rdb_put_byte(out, (uint8_t)ks_frequency(ks, e));
     } else {
-        rdb_put_byte(s->out, RDB_IDLE);
-        rdb_put_len(s->out, (uint64_t)ks_idle_seconds(s->ks, e));
+        rdb_put_byte(out, RDB_IDLE);
+        rdb_put_len(out, (uint64_t)ks_idle_seconds(ks, e));
     }
 }
 
-static void put_key(struct rdb_saver *s, const struct entry *e)
+void rdb_put_entry(struct rdb_out *out, const struct entry *e, const struct keyspace *access_of)
 {
     int64_t deadline = entry_deadline(e);
     if (deadline != ENTRY_NO_DEADLINE) {
-        rdb_put_byte(s->out, RDB_EXPIRETIME_MS);
-        rdb_put_u64(s->out, (uint64_t)deadline);
+        rdb_put_byte(out, RDB_EXPIRETIME_MS);
+        rdb_put_u64(out, (uint64_t)deadline);
     }
-    if (s->o.access) put_access(s, e);
-    rdb_put_byte(s->out, (uint8_t)rdb_type_of(e));
-    rdb_put_string(s->out, entry_key(e));
-    rdb_put_value(s->out, e);
-    s->keys++;
+    if (access_of) put_access(out, e, access_of);
+    rdb_put_byte(out, (uint8_t)rdb_type_of(e));
+    rdb_put_string(out, entry_key(e));
+    rdb_put_value(out, e);
+}
+
+void rdb_put_foot(struct rdb_out *out, int version)
+{
+    rdb_put_byte(out, RDB_EOF);
+    uint64_t crc = out->checksum ? out->crc : 0;
+    if (!version || version >= RDB_VERSION_CRC) rdb_put_u64(out, crc);
+    rdb_out_flush(out);
 }
 
 void rdb_save_start(struct rdb_saver *s, struct keyspace *ks, struct rdb_out *out,
@@ -53,8 +73,7 @@ void rdb_save_start(struct rdb_saver *s, struct keyspace *ks, struct rdb_out *ou
 {
     *s = (struct rdb_saver){ .ks = ks, .out = out, .db = -1 };
     if (o) s->o = *o;
-    if (!s->o.version) s->o.version = RDB_VERSION;
-    put_head(s);
+    rdb_put_head(out, &s->o);
 }
 
 /* The next database that is not empty. */
@@ -65,11 +84,8 @@ static bool next_db(struct rdb_saver *s)
     while (++s->db < s->ks->n) {
         struct ks_db *db = ks_db(s->ks, s->db);
         if (!ks_count(db)) continue;
-        rdb_put_byte(s->out, RDB_SELECTDB);
-        rdb_put_len(s->out, (uint64_t)s->db);
-        rdb_put_byte(s->out, RDB_RESIZEDB);
-        rdb_put_len(s->out, ks_count(db));
-        rdb_put_len(s->out, ks_deadlines(db));
+        rdb_put_db(s->out, s->db);
+        rdb_put_db_size(s->out, db);
         table_iter_start(&s->it, &db->keys);
         s->walking = true;
         return true;
@@ -77,24 +93,18 @@ static bool next_db(struct rdb_saver *s)
     return false;
 }
 
-static void put_foot(struct rdb_saver *s)
-{
-    rdb_put_byte(s->out, RDB_EOF);
-    uint64_t crc = s->out->checksum ? s->out->crc : 0;
-    if (s->o.version >= RDB_VERSION_CRC) rdb_put_u64(s->out, crc);
-    rdb_out_flush(s->out);
-    s->done = true;
-}
-
 enum rdb_save_status rdb_save_step(struct rdb_saver *s, size_t keys)
 {
     bool limited = keys != 0;
     while (!s->done && !s->out->err) {
         const struct entry *e = s->walking ? table_iter_next(&s->it) : NULL;
-        if (e)
-            put_key(s, e);
-        else if (!next_db(s))
-            put_foot(s);
+        if (e) {
+            rdb_put_entry(s->out, e, s->o.access ? s->ks : NULL);
+            s->keys++;
+        } else if (!next_db(s)) {
+            rdb_put_foot(s->out, s->o.version);
+            s->done = true;
+        }
         if (e && limited && --keys == 0) break;
     }
     if (s->out->err) return RDB_SAVE_FAILED;

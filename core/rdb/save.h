@@ -48,6 +48,15 @@ void rdb_save_end(struct rdb_saver *s);
 enum err rdb_save(struct keyspace *ks, struct rdb_out *out, const struct rdb_save_options *o,
                   struct errmsg *msg);
 
+/* --- its pieces, for a file that is put together elsewhere (rdb/walk) ----------------------- */
+void rdb_put_head(struct rdb_out *out, const struct rdb_save_options *o);
+void rdb_put_db(struct rdb_out *out, int db);
+void rdb_put_db_size(struct rdb_out *out, const struct ks_db *db);
+/* `access_of`: whose clocks to write with the key; NULL: none. */
+void rdb_put_entry(struct rdb_out *out, const struct entry *e, const struct keyspace *access_of);
+/* The last byte, the checksum, and a flush. */
+void rdb_put_foot(struct rdb_out *out, int version);
+
 /* DUMP: appends the payload of one value. */
 void rdb_dump(const struct entry *e, struct buf *out);
 

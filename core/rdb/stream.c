@@ -104,12 +104,37 @@ static bool put_packed(struct rdb_out *o, struct slice s)
     return n != 0;
 }
 
+static void put_off(struct rdb_out *o, struct slice s)
+{
+    vec_push(&o->raw->strings, (struct rdb_raw_string){ buf_size(&o->buf), s.n });
+    rdb_put(o, s.p, s.n);
+}
+
 void rdb_put_string(struct rdb_out *o, struct slice s)
 {
     int64_t v;
     if (s.n <= INT_TEXT_MAX && num_to_i64(s, &v) && put_int_encoded(o, v)) return;
-    if (o->compress && s.n > LZF_MIN && s.n <= LZF_MAX && put_packed(o, s)) return;
+    if (o->compress && s.n > LZF_MIN && s.n <= LZF_MAX) {
+        if (o->raw) {
+            put_off(o, s);
+            return;
+        }
+        if (put_packed(o, s)) return;
+    }
     put_plain(o, s);
+}
+
+void rdb_put_raw(struct rdb_out *o, struct slice bytes, const struct rdb_raw *raw)
+{
+    size_t at = 0;
+    must(!o->raw);
+    for (size_t i = 0; i < raw->strings.n; i++) {
+        const struct rdb_raw_string *s = &raw->strings.at[i];
+        rdb_put(o, bytes.p + at, s->at - at);
+        rdb_put_string(o, slice_of(bytes.p + s->at, s->n));
+        at = s->at + s->n;
+    }
+    rdb_put(o, bytes.p + at, bytes.n - at);
 }
 
 void rdb_put_int(struct rdb_out *o, int64_t v)

@@ -13,6 +13,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/base/vec.h"
 
 #define RDB_OUT_CHUNK (64 * 1024)
 
@@ -20,8 +21,17 @@
 /* Takes all n bytes or fails for good. */
 typedef enum err rdb_write_fn(void *app, const void *p, size_t n, struct errmsg *msg);
 
+/* A string put off: n plain bytes at `at` of the buffer, to be packed by another thread. */
+struct rdb_raw_string {
+    size_t at, n;
+};
+struct rdb_raw {
+    VEC(struct rdb_raw_string) strings;
+};
+
 struct rdb_out {
     struct buf buf;
+    struct rdb_raw *raw; /* strings worth packing are put off into it; only without `write` */
     rdb_write_fn *write; /* NULL: everything stays in buf */
     void *app;
     uint64_t crc;
@@ -43,6 +53,8 @@ void rdb_put_len(struct rdb_out *o, uint64_t n);
 /* A string in its shortest form: integer, LZF or plain. */
 void rdb_put_string(struct rdb_out *o, struct slice s);
 void rdb_put_int(struct rdb_out *o, int64_t v); /* a string that is this integer */
+/* The bytes of a stream that was written with `raw`, in full: packed and checksummed here. */
+void rdb_put_raw(struct rdb_out *o, struct slice bytes, const struct rdb_raw *raw);
 
 /* --- in ----------------------------------------------------------------------------------- */
 enum rdb_in_status {
