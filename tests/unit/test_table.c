@@ -339,7 +339,8 @@ START_TEST(visits_ended_early_do_no_harm)
         if (round % 300 == 0 || round == 999)
             while (table_visit_step(&t, 1000)) {}
         else
-            for (uint32_t k = 0; k < 5; k++) table_visit_first(&t, hash_of((uint32_t)round * 5 + k));
+            for (uint32_t k = 0; k < 5; k++)
+                table_visit_first(&t, hash_of((uint32_t)round * 5 + k));
         if (!t.visit) ck_assert_uint_eq(vis.left, 0);
         table_visit_end(&t);
     }
