@@ -10,6 +10,7 @@
 #include "server/notify.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
+#include "server/tracking.h"
 #include "server/txn.h"
 
 static void on_expired(void *app, int db, struct slice key)
@@ -85,6 +86,7 @@ void dataset_exchange(struct server *s, struct keyspace *fresh)
     watches_moved(s->watches, old, fresh);
     blocking_moved(s->blocking, old, fresh);
     notify_moved(s->notify, old, fresh);
+    tracking_moved(s->tracking, old, fresh);
     s->ks = fresh;
     if (snapshot_running(s->snapshot)) ks_hold(fresh, true);
     dataset_discard(s, old);

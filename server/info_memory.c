@@ -16,6 +16,7 @@
 #include "server/memory.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
+#include "server/tracking.h"
 
 static unsigned long long ull(uint64_t v) { return v; }
 
@@ -184,8 +185,12 @@ static void stats_rest(struct server *s, struct buf *out)
     buf_putz(out,
              "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
              "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\ncurrent_active_defrag_"
-             "time:0\r\n"
-             "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n");
+             "time:0\r\n");
+    struct tracking_figures t = tracking_figures(s->tracking);
+    buf_fmt(out,
+            "tracking_total_keys:%zu\r\ntracking_total_items:%zu\r\n"
+            "tracking_total_prefixes:%zu\r\n",
+            t.keys, t.items, t.prefixes);
     buf_fmt(out,
             "unexpected_error_replies:%llu\r\ntotal_error_replies:%llu\r\ndump_payload_"
             "sanitizations:0\r\n",

@@ -16,6 +16,7 @@
 #include "core/sys/log.h"
 #include "replication/replication.h"
 #include "server/cmd/families.h"
+#include "server/cmd/tracking.h"
 #include "server/block.h"
 #include "server/config.h"
 #include "server/config_apply.h"
@@ -31,6 +32,7 @@
 #include "server/persist/snapshot.h"
 #include "server/session.h"
 #include "server/shutdown.h"
+#include "server/tracking.h"
 #include "server/txn.h"
 
 /* ---- hooks of the front ---- */
@@ -38,6 +40,7 @@
 static void on_close(struct client *cl)
 {
     struct server *s = cl->front->app;
+    tracking_off(cl);
     session_close(cl);
     if (cl->flags & CLIENT_PSEUDO) return;
     if (s->repl) replication_client_gone(s->repl, cl);
@@ -63,7 +66,9 @@ static void on_prefetch(struct front *f, const struct slice *keys, const int *db
 static void on_end(struct call *c)
 {
     journal_end(c);
-    blocking_serve(server_of(c)->blocking);
+    struct server *s = server_of(c);
+    blocking_serve(s->blocking);
+    tracking_call_ended(s->tracking, c);
 }
 
 static bool on_unblock(struct client *cl, bool with_error)
@@ -88,6 +93,13 @@ static bool on_exec_writes(const struct client *cl)
     return se && se->queued_flags & (CMD_WRITE | CMD_MAY_REPLICATE);
 }
 
+/* RESET. */
+static void on_reset(struct client *cl)
+{
+    txn_discard(cl);
+    tracking_off(cl);
+}
+
 static const struct front_hooks front_hooks = {
     .gates = server_gates,
     .close = on_close,
@@ -95,11 +107,12 @@ static const struct front_hooks front_hooks = {
     .end = on_end,
     .prefetch = on_prefetch,
     .unblock = on_unblock,
-    .reset = txn_discard,
+    .reset = on_reset,
     .is_master_mode = on_is_master,
     .multi_state = on_multi_state,
     .exec_writes = on_exec_writes,
     .mem = session_mem,
+    .tracking = &server_front_tracking,
 };
 
 static void add_commands(struct front *f)
@@ -183,6 +196,7 @@ static void before_sleep(void *arg)
 {
     struct server *s = arg;
     blocking_serve(s->blocking); /* what cron and loads made ready */
+    tracking_flush(s->tracking);
     replication_flush(s->repl);
 }
 
@@ -199,6 +213,7 @@ static void build(struct server *s)
     s->journal = journal_new(s);
     s->watches = watches_new(s);
     s->blocking = blocking_new(s);
+    s->tracking = tracking_new(s);
     s->notify = notify_new(s);
     notify_configured(s->notify);
     s->snapshot = snapshot_new(s);
@@ -230,6 +245,7 @@ static void unbuild(struct server *s)
     shutdown_delete(s->shutdown);
     watches_delete(s->watches);
     blocking_delete(s->blocking);
+    tracking_delete(s->tracking);
     notify_delete(s->notify);
     journal_delete(s->journal);
     dataset_discard(s, s->ks);

@@ -26,6 +26,7 @@ struct cron;
 struct host;       /* our side of replication/host */
 struct notify;
 struct watches;    /* txn: who watches which key */
+struct tracking;   /* who has read which key, for clients' caches */
 struct blocking;   /* block: who waits for which key */
 struct shutdown;
 struct evictor;    /* keys that go when memory is short */
@@ -46,6 +47,7 @@ struct server {
     struct snapshot *snapshot;
     struct loader *loader;
     struct watches *watches;
+    struct tracking *tracking;
     struct blocking *blocking;
     struct notify *notify;             /* keyspace events */
     struct host *host;

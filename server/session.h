@@ -22,6 +22,7 @@ struct session {
     VEC(struct queued) queue;
     uint32_t queued_flags; /* of all queued commands, or-ed: what the gates ask for EXEC */
     struct ilist watched;  /* struct watch, by `mine` */
+    struct ilist prefixes; /* tracking: struct member, by `mine` */
     int watched_n;
     struct waiter *waiter; /* block: what it waits for; NULL: nothing */
     bool in_exec; /* commands that would block give their empty answer */

@@ -226,6 +226,7 @@ struct session *session_of(struct client *cl)
     if (cl->session) return cl->session;
     struct session *se = mem_zalloc(sizeof(*se));
     ilist_init(&se->watched);
+    ilist_init(&se->prefixes);
     cl->session = se;
     return se;
 }

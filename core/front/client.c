@@ -61,6 +61,7 @@ void client_free(struct client *cl)
         if (f->cron_at == &cl->node) f->cron_at = cl->node.next;
         ilist_remove(&cl->node);
         f->clients_n--;
+        table_remove_entry(&f->clients_by_id, client_id_hash(cl->id), cl);
     }
     if (cl->conn && !(cl->flags & CLIENT_DETACHED)) conn_close(cl->conn);
     resp_request_free(&cl->request);
@@ -131,14 +132,28 @@ int client_kind_read(struct slice name)
     return -1;
 }
 
-/* Clients ask for ids they have just listed: few enough for a walk. */
+/* ---- by id ---- */
+
+/* Ids count up and nobody chooses his: spread them over the buckets, no more. */
+uint64_t client_id_hash(uint64_t id) { return id * 0x9e3779b97f4a7c15u; }
+
+static uint64_t id_hash(const struct table *t, const void *entry)
+{
+    (void)t;
+    return client_id_hash(((const struct client *)entry)->id);
+}
+
+static bool id_is(const void *entry, const void *key)
+{
+    return ((const struct client *)entry)->id == *(const uint64_t *)key;
+}
+
+const struct table_type client_ids = { id_hash, id_is };
+
 struct client *client_by_id(struct front *f, uint64_t id)
 {
-    ilist_each(&f->clients, it, next) {
-        struct client *cl = ilist_of(it, struct client, node);
-        if (cl->id == id) return cl;
-    }
-    return NULL;
+    void **slot = table_find(&f->clients_by_id, client_id_hash(id), &id);
+    return slot ? *slot : NULL;
 }
 
 bool client_name_ok(struct slice name)
@@ -158,6 +173,7 @@ static void put_flags(const struct client *cl, struct buf *out)
     } letters[] = { { CLIENT_MONITOR, 'O' },         { CLIENT_MASTER, 'M' },
                     { CLIENT_MULTI, 'x' },           { CLIENT_BLOCKED, 'b' },
                     { CLIENT_PAUSED, 'b' },          { CLIENT_TRACKING, 't' },
+                    { CLIENT_TRACKING_BROKEN, 'R' }, { CLIENT_TRACKING_BCAST, 'B' },
                     { CLIENT_DIRTY_CAS, 'd' },       { CLIENT_CLOSE_AFTER_REPLY, 'c' },
                     { CLIENT_CLOSING, 'A' },         { CLIENT_UNIX, 'U' },
                     { CLIENT_INTERNAL_READONLY, 'r' }, { CLIENT_NO_EVICT, 'e' },
@@ -221,9 +237,10 @@ void client_describe(const struct client *cl, struct buf *out)
     /* One buffer holds what Redis splits in a fixed part (rbs, rbp, obl) and a list (oll, omem). */
     buf_fmt(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu events=%s", z.out_cap, z.out,
             z.out, z.out_cap, z.total, z.out ? "rw" : "r");
-    buf_fmt(out, " cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
+    buf_fmt(out, " cmd=%s user=%s redir=%lld resp=%d lib-name=%s lib-ver=%s",
             cl->last ? cl->last->fullname : "NULL",
-            cl->user ? str_c(cl->user->name) : "(superuser)", cl->resp, str_c(cl->lib_name),
-            str_c(cl->lib_ver));
+            cl->user ? str_c(cl->user->name) : "(superuser)",
+            cl->flags & CLIENT_TRACKING ? (long long)cl->redirect : -1, cl->resp,
+            str_c(cl->lib_name), str_c(cl->lib_ver));
     if (cl->front->hooks.describe) cl->front->hooks.describe(cl, out);
 }

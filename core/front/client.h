@@ -43,6 +43,12 @@ enum {
     CLIENT_IN_BATCH = 1u << 20,       /* dispatch is running its commands */
     CLIENT_UNDER_POSTPONE = 1u << 21, /* the call at hand was postponed, not answered */
     CLIENT_DETACHED = 1u << 22,       /* its connection has another owner now */
+    CLIENT_TRACKING_BROKEN = 1u << 23, /* who was to get its messages is gone */
+    CLIENT_TRACKING_BCAST = 1u << 24,
+    CLIENT_TRACKING_OPTIN = 1u << 25,
+    CLIENT_TRACKING_OPTOUT = 1u << 26,
+    CLIENT_TRACKING_NOLOOP = 1u << 27,
+    CLIENT_TRACKING_CACHING = 1u << 28, /* CLIENT CACHING was said: holds for the next command */
 };
 
 /* No command of such a client is looked at. */
@@ -64,6 +70,7 @@ struct client {
     struct resp_request request;
     int64_t created_ms, active_ms; /* monotonic */
     struct command_entry *last;    /* last command, for CLIENT LIST */
+    uint64_t redirect; /* tracking: who gets its messages; 0: itself */
     struct pubsub_client *pubsub;  /* NULL until the first subscription */
     void *session;                 /* the personality's */
     /* What a personality may hang on this connection when it takes its output over (replicas):
@@ -99,6 +106,9 @@ enum client_kind {
 };
 enum client_kind client_kind(const struct client *cl);
 struct client *client_by_id(struct front *f, uint64_t id);
+/* Of front->clients_by_id. */
+uint64_t client_id_hash(uint64_t id);
+extern const struct table_type client_ids;
 const char *client_kind_name(enum client_kind kind);
 /* "normal", "master", "replica", "slave", "pubsub" in any case; -1: none of them. */
 int client_kind_read(struct slice name);

@@ -254,25 +254,41 @@ static void set_flag(struct call *c, uint32_t flag)
 static void cmd_no_evict(struct call *c) { set_flag(c, CLIENT_NO_EVICT); }
 static void cmd_no_touch(struct call *c) { set_flag(c, CLIENT_NO_TOUCH); }
 
-/* ---- CLIENT TRACKING and its kin: off is all there is until the data server brings them ---- */
+/* ---- CLIENT TRACKING and its kin: where there are no keys, off is all there is ---- */
 
 static void cmd_tracking(struct call *c)
 {
-    if (arg_is(c, 2, "OFF")) reply_ok(c);
+    const struct front_tracking *t = c->front->hooks.tracking;
+    if (t) t->tracking(c);
+    else if (arg_is(c, 2, "OFF")) reply_ok(c);
     else if (arg_is(c, 2, "ON")) reply_error(c, "Client side caching is not available");
     else reply_syntax_error(c);
 }
 
 static void cmd_caching(struct call *c)
 {
-    reply_error(c, "CLIENT CACHING can be called only when the client is in tracking mode with "
-                   "OPTIN or OPTOUT mode enabled");
+    const struct front_tracking *t = c->front->hooks.tracking;
+    if (t)
+        t->caching(c);
+    else
+        reply_error(c, "CLIENT CACHING can be called only when the client is in tracking mode with "
+                       "OPTIN or OPTOUT mode enabled");
 }
 
-static void cmd_getredir(struct call *c) { reply_int(c, -1); }
+static void cmd_getredir(struct call *c)
+{
+    const struct front_tracking *t = c->front->hooks.tracking;
+    if (t) t->getredir(c);
+    else reply_int(c, -1);
+}
 
 static void cmd_trackinginfo(struct call *c)
 {
+    const struct front_tracking *t = c->front->hooks.tracking;
+    if (t) {
+        t->trackinginfo(c);
+        return;
+    }
     reply_map(c, 3);
     reply_bulk_z(c, "flags");
     reply_set(c, 1);

@@ -241,7 +241,7 @@ const struct conf_row front_config_rows[] = {
       .apply = apply_limits,
       NO_EFFECT("clients are closed one by one for their own limits, not for the sum") },
     SIZE("tracking-table-max-keys", tracking_table_max_keys, 1000000, 0, INT64_MAX,
-         NO_EFFECT("client-side caching is not served yet")),
+         .what = "keys that CLIENT TRACKING remembers; 0: no bound"),
 
     /* observation */
     LONG("slowlog-log-slower-than", slowlog_log_slower_than, 10000, -1, INT64_MAX,

@@ -111,6 +111,14 @@ static void rejected(struct call *c)
     if (c->client->flags & CLIENT_MULTI) c->client->flags |= CLIENT_DIRTY_EXEC;
 }
 
+/* CLIENT CACHING holds for the command behind it, or for the whole transaction. */
+static void end_caching(struct client *cl, const struct command_entry *e)
+{
+    if (cl->flags & CLIENT_MULTI) return;
+    if (e && e->parent && strcmp(e->parent->fullname, "client") == 0) return;
+    cl->flags &= ~(uint32_t)CLIENT_TRACKING_CACHING;
+}
+
 static void next_reply_flags(struct client *cl)
 {
     if (!(cl->flags & (CLIENT_REPLY_SKIP | CLIENT_REPLY_SKIP_NEXT))) return;
@@ -139,6 +147,7 @@ static void run_request(struct client *cl, const struct request *rq)
         rejected(&c);
         if (cl->flags & CLIENT_UNDER_POSTPONE) return;
     }
+    if (cl->flags & CLIENT_TRACKING_CACHING) end_caching(cl, rq->entry);
     next_reply_flags(cl);
 }
 

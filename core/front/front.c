@@ -50,6 +50,7 @@ struct front *front_new(struct loop *l, const struct front_config *cfg, const ch
     rng_seed(&f->rng, clock_entropy());
     rng_hex(&f->rng, f->run_id, 40);
     f->started_ms = loop_now_ms(l);
+    table_init(&f->clients_by_id, &client_ids, NULL);
     f->registry = registry_new();
     f->errors = error_stats_new();
     f->batch = batch_new();
@@ -81,6 +82,7 @@ void front_delete(struct front *f)
     batch_delete(f->batch);
     error_stats_delete(f->errors);
     registry_delete(f->registry);
+    table_free(&f->clients_by_id);
     vec_free(&f->monitors);
     vec_free(&f->listeners);
     mem_free(f);
@@ -165,6 +167,7 @@ static struct client *client_new(struct front *f, struct conn *conn)
     ilist_init(&cl->resume);
     ilist_init(&cl->closing);
     ilist_push(&f->clients, &cl->node);
+    table_add(&f->clients_by_id, client_id_hash(cl->id), cl);
     if (++f->clients_n > f->stats.peak_clients) f->stats.peak_clients = f->clients_n;
     return cl;
 }

@@ -13,6 +13,7 @@
 #include "core/base/hash.h"
 #include "core/base/ilist.h"
 #include "core/base/rand.h"
+#include "core/base/table.h"
 #include "core/base/vec.h"
 #include "core/front/call.h"
 #include "core/front/command.h"
@@ -40,6 +41,12 @@ struct gate {
     bool (*pass)(struct call *c);
 };
 
+/* What CLIENT TRACKING, CACHING, GETREDIR and TRACKINGINFO do where there are keys. */
+struct front_tracking {
+    void (*tracking)(struct call *c), (*caching)(struct call *c);
+    void (*getredir)(struct call *c), (*trackinginfo)(struct call *c);
+};
+
 /* What a personality adds. Any pointer may be NULL. */
 struct front_hooks {
     const struct gate *gates; /* ended by a NULL name; run after the front's own */
@@ -62,6 +69,7 @@ struct front_hooks {
     void (*multi_state)(const struct client *cl, int *queued, int *watched);
     /* EXEC is to run: does what is queued write? Under CLIENT PAUSE WRITE; NULL: assume yes. */
     bool (*exec_writes)(const struct client *cl);
+    const struct front_tracking *tracking; /* NULL: it is always off */
     /* Bytes of the personality's state on this client (queued commands), for tot-mem. */
     size_t (*mem)(const struct client *cl);
 };
@@ -94,6 +102,7 @@ struct front {
     struct registry *registry;
     struct ilist clients;       /* all with a connection, in order of arrival */
     size_t clients_n;
+    struct table clients_by_id; /* the same */
     uint64_t next_client_id;
     struct pubsub *pubsub;
     struct acl *acl;
