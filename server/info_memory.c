@@ -165,9 +165,9 @@ static void stats_keys(struct server *s, struct buf *out)
         "expire_cycle_cpu_milliseconds:%lld\r\n",
         ull(k->expired), c.expired_stale_percent, ull(c.expire_cuts), (long long)c.expire_ms);
     buf_fmt(out,
-            "evicted_keys:%llu\r\nevicted_clients:0\r\nevicted_scripts:0\r\n"
+            "evicted_keys:%llu\r\nevicted_clients:%llu\r\nevicted_scripts:0\r\n"
             "total_eviction_exceeded_time:%llu\r\ncurrent_eviction_exceeded_time:%llu\r\n",
-            ull(k->evicted), ull(exceeded), ull(exceeding));
+            ull(k->evicted), ull(s->front->stats.evicted_clients), ull(exceeded), ull(exceeding));
     buf_fmt(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", ull(k->hits), ull(k->misses));
 }
 

@@ -100,6 +100,11 @@ static void on_reset(struct client *cl)
     tracking_off(cl);
 }
 
+static uint64_t on_maxmemory(const struct front *f)
+{
+    return ((struct server *)f->app)->config->maxmemory;
+}
+
 static const struct front_hooks front_hooks = {
     .gates = server_gates,
     .close = on_close,
@@ -112,6 +117,7 @@ static const struct front_hooks front_hooks = {
     .multi_state = on_multi_state,
     .exec_writes = on_exec_writes,
     .mem = session_mem,
+    .maxmemory = on_maxmemory,
     .tracking = &server_front_tracking,
 };
 

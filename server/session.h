@@ -24,6 +24,7 @@ struct session {
     struct ilist watched;  /* struct watch, by `mine` */
     struct ilist prefixes; /* tracking: struct member, by `mine` */
     int watched_n;
+    size_t watched_mem, prefixes_mem; /* names included: they may be there for it alone */
     struct waiter *waiter; /* block: what it waits for; NULL: nothing */
     bool in_exec; /* commands that would block give their empty answer */
 };

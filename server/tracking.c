@@ -500,10 +500,12 @@ void tracking_add_prefix(struct client *cl, struct slice prefix)
     m->cl = cl;
     ilist_push(&se->prefixes, &m->mine);
     ilist_push(&p->members, &m->same_prefix);
+    se->prefixes_mem += sizeof(*m) + sizeof(*p) + p->size;
 }
 
 static void leave_prefixes(struct tracking *t, struct session *se)
 {
+    se->prefixes_mem = 0;
     ilist_each(&se->prefixes, it, next)
     {
         struct member *m = ilist_of(it, struct member, mine);

@@ -179,6 +179,7 @@ static void watch_key(struct server *s, struct client *cl, struct slice key)
     ilist_push(&k->watchers, &watch->same_key);
     ilist_push(&se->watched, &watch->mine);
     s->watches->clients += se->watched_n++ == 0;
+    se->watched_mem += sizeof(*watch) + sizeof(*k) + key.n;
     hook_if_needed(s->watches);
 }
 
@@ -201,6 +202,7 @@ void txn_unwatch(struct client *cl)
         mem_free(k);
     }
     se->watched_n = 0;
+    se->watched_mem = 0;
     w->clients--;
     hook_if_needed(w);
 }
@@ -258,7 +260,7 @@ size_t session_mem(const struct client *cl)
     const struct session *se = session_get(cl);
     if (!se) return 0;
     return mem_size(se) + cl->multi_mem + se->queue.cap * sizeof(struct queued) +
-           (size_t)se->watched_n * sizeof(struct watch) + (se->waiter ? mem_size(se->waiter) : 0);
+           se->watched_mem + se->prefixes_mem + (se->waiter ? mem_size(se->waiter) : 0);
 }
 
 void txn_discard(struct client *cl)

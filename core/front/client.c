@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/front/acl.h"
+#include "core/front/client_evict.h"
 #include "core/front/config.h"
 #include "core/front/front.h"
 #include "core/front/monitor.h"
@@ -57,6 +58,7 @@ void client_free(struct client *cl)
     if (f->hooks.close) f->hooks.close(cl);
     ilist_remove(&cl->resume);
     ilist_remove(&cl->closing);
+    client_evict_forget(cl);
     if (!(cl->flags & CLIENT_PSEUDO)) {
         if (f->cron_at == &cl->node) f->cron_at = cl->node.next;
         ilist_remove(&cl->node);
@@ -194,19 +196,20 @@ struct sizes {
 static struct sizes sizes_of(const struct client *cl)
 {
     struct sizes z = { .multi = cl->multi_mem };
-    if (cl->front->hooks.mem) z.multi += cl->front->hooks.mem(cl);
     if (cl->conn) {
-        const struct buf *in = conn_in(cl->conn), *out = conn_out(cl->conn);
+        const struct buf *in = conn_in(cl->conn);
         z.query = buf_size(in);
         z.query_free = in->cap - in->len;
-        z.out = buf_size(out);
-        z.out_cap = out->cap;
-        z.total = in->cap;
+        z.out = conn_out_size(cl->conn);
+        z.out_cap = conn_out_room(cl->conn);
+        z.total = conn_mem(cl->conn);
     } else {
         z.out = buf_size(&cl->pseudo_out);
-        z.out_cap = cl->pseudo_out.cap;
+        z.out_cap = z.total = cl->pseudo_out.cap;
     }
-    z.total += z.out_cap + z.multi + cl->argv_mem + sizeof(*cl) + cl->name.n;
+    z.total += cl->argv_mem + sizeof(*cl) + cl->name.n + cl->lib_name.n + cl->lib_ver.n;
+    z.total += cl->front->hooks.mem ? cl->front->hooks.mem(cl) : z.multi;
+    z.total += pubsub_client_mem(cl);
     return z;
 }
 

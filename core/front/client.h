@@ -80,6 +80,7 @@ struct client {
     struct buf pseudo_out; /* replies of a pseudo client (scripts); not for CLIENT_MASTER */
     int64_t soft_since_ms; /* since when the soft output limit is passed; 0: it is not */
     size_t multi_mem, argv_mem; /* reported by CLIENT LIST */
+    size_t counted_mem; /* client_evict's, a part of front->clients_mem */
 };
 
 /* A pseudo client. Freed by client_free. */

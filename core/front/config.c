@@ -239,7 +239,7 @@ const struct conf_row front_config_rows[] = {
          .apply = apply_limits, .what = "longest argument"),
     { .name = "maxmemory-clients", .kind = CONF_PERCENT_OR_SIZE, AT(maxmemory_clients), .min = -100,
       .apply = apply_limits,
-      NO_EFFECT("clients are closed one by one for their own limits, not for the sum") },
+      .what = "close the largest clients when all hold more; N%: of maxmemory; 0: never" },
     SIZE("tracking-table-max-keys", tracking_table_max_keys, 1000000, 0, INT64_MAX,
          .what = "keys that CLIENT TRACKING remembers; 0: no bound"),
 

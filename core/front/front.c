@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/front/acl.h"
 #include "core/front/client.h"
+#include "core/front/client_evict.h"
 #include "core/front/cmds_client.h"
 #include "core/front/config.h"
 #include "core/front/dispatch.h"
@@ -337,6 +338,7 @@ void front_flush(struct front *f)
 {
     free_closing(f);
     conn_flush_all(f->loop);
+    client_evict_run(f);
 }
 
 /* ---- cron ---- */

@@ -69,6 +69,7 @@ struct front_hooks {
     void (*multi_state)(const struct client *cl, int *queued, int *watched);
     /* EXEC is to run: does what is queued write? Under CLIENT PAUSE WRITE; NULL: assume yes. */
     bool (*exec_writes)(const struct client *cl);
+    uint64_t (*maxmemory)(const struct front *f); /* what maxmemory-clients may be a part of */
     const struct front_tracking *tracking; /* NULL: it is always off */
     /* Bytes of the personality's state on this client (queued commands), for tot-mem. */
     size_t (*mem)(const struct client *cl);
@@ -81,7 +82,7 @@ struct front_stats {
     uint64_t connections, rejected_connections, commands;
     uint64_t in_bytes, out_bytes, in_repl_bytes, out_repl_bytes;
     uint64_t error_replies, unexpected_error_replies;
-    uint64_t query_limit_kills, output_limit_kills;
+    uint64_t query_limit_kills, output_limit_kills, evicted_clients;
     uint64_t acl_denied_auth, acl_denied_cmd, acl_denied_key, acl_denied_channel;
     uint64_t peak_clients;
     uint64_t ops_per_sec, in_kbps_x100, out_kbps_x100; /* sampled by front_cron */
@@ -103,6 +104,8 @@ struct front {
     struct ilist clients;       /* all with a connection, in order of arrival */
     size_t clients_n;
     struct table clients_by_id; /* the same */
+    size_t clients_mem;         /* client_evict: what they hold, while that is counted */
+    bool counting_clients;
     uint64_t next_client_id;
     struct pubsub *pubsub;
     struct acl *acl;

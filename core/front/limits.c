@@ -1,6 +1,7 @@
 #include "core/front/limits.h"
 
 #include "core/front/acl.h"
+#include "core/front/client_evict.h"
 #include "core/front/config.h"
 #include "core/front/front.h"
 #include "core/front/monitor.h"
@@ -57,6 +58,7 @@ bool limits_check_output(struct client *cl, size_t waiting)
  * then is what it does not read. */
 bool limits_check(struct client *cl)
 {
+    if (cl->front->counting_clients) client_evict_count(cl);
     if (!cl->conn || cl->flags & (CLIENT_REPLICA | CLIENT_CLOSING)) return false;
     size_t waiting = buf_size(conn_out(cl->conn));
     if (waiting <= LIMITS_UNAUTH_OUT && !cl->soft_since_ms) return false;
@@ -69,6 +71,7 @@ bool limits_check(struct client *cl)
 
 bool limits_check_query(struct client *cl)
 {
+    if (cl->front->counting_clients) client_evict_count(cl);
     if (!cl->conn || cl->flags & CLIENT_CLOSING) return false;
     struct slice in = buf_slice(conn_in(cl->conn));
     if (in.n <= cl->front->config->client_query_buffer_limit) return false;

@@ -25,6 +25,7 @@ struct sub {
 struct pubsub_client {
     struct ilist subs[PUBSUB_KINDS];
     size_t n[PUBSUB_KINDS];
+    size_t mem; /* of subscriptions and names */
 };
 
 struct pubsub {
@@ -149,6 +150,7 @@ static void add_sub(struct pubsub *p, struct client *cl, struct topic *t)
     pc->n[t->kind]++;
     table_add(&p->subs, pair_hash(&p->key, cl, t), s);
     p->mem += sizeof(*s);
+    pc->mem += sizeof(*s) + t->name.n;
 }
 
 /* The client's struct goes with its last subscription: `pubsub != NULL` is "listens". */
@@ -169,6 +171,7 @@ static void drop_sub(struct pubsub *p, struct sub *s)
     ilist_remove(&s->of_topic);
     ilist_remove(&s->of_client);
     cl->pubsub->n[t->kind]--;
+    cl->pubsub->mem -= sizeof(*s) + t->name.n;
     if (--t->subs_n == 0) drop_topic(p, t);
     p->mem -= sizeof(*s);
     mem_free(s);
@@ -245,6 +248,11 @@ void pubsub_each(const struct front *f, enum pubsub_kind kind,
 {
     ilist_each(&f->pubsub->lists[kind], it, next)
         fn(arg, str_slice(ilist_of(it, struct topic, node)->name));
+}
+
+size_t pubsub_client_mem(const struct client *cl)
+{
+    return cl->pubsub ? sizeof(*cl->pubsub) + cl->pubsub->mem : 0;
 }
 
 size_t pubsub_mem(const struct front *f)

@@ -40,6 +40,8 @@ void pubsub_each(const struct front *f, enum pubsub_kind kind,
 /* ACL changes: true when the client listens to something for which `hit` is true. */
 bool pubsub_any(const struct client *cl,
                 bool (*hit)(void *arg, struct slice name, enum pubsub_kind k), void *arg);
+/* Its subscriptions, channels' names included: they may be there for it alone. */
+size_t pubsub_client_mem(const struct client *cl);
 size_t pubsub_mem(const struct front *f);
 
 /* pubsub_commands.c. SUBSCRIBE, UNSUBSCRIBE, PSUBSCRIBE, PUNSUBSCRIBE: both personalities. */

@@ -550,6 +550,8 @@ void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *arg)
     c->arg = arg;
 }
 
+size_t conn_out_room(const struct conn *c) { return c->out.cap; }
+
 size_t conn_mem(const struct conn *c)
 {
     size_t n = mem_size(c) + c->out.cap + (c->lent ? 0 : c->in.cap);

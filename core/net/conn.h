@@ -59,6 +59,7 @@ void conn_expect(struct conn *c, size_t n);
 struct buf *conn_out(struct conn *c); /* after appending call conn_wake_out (cheap) */
 void conn_wake_out(struct conn *c);   /* puts it on the list of those to flush */
 size_t conn_out_size(const struct conn *c); /* bytes that have not left, without lending a buffer */
+size_t conn_out_room(const struct conn *c); /* what the out buffer holds, used or not */
 size_t conn_mem(const struct conn *c);      /* what it holds, both buffers included */
 void conn_set_held(struct conn *c, size_t held);
 /* on_drained is called each time the out buffer is empty and the socket takes bytes, until unset:
