@@ -44,7 +44,8 @@ static const char *const foreign[] = {
     "set-max-listpack-value", "shutdown-on-sigint", "shutdown-on-sigterm", "shutdown-timeout",
     "slave-announce-ip", "slave-announce-port", "slave-ignore-maxmemory", "slave-lazy-flush",
     "slave-priority", "slave-read-only", "slave-serve-stale-data", "slaveof",
-    "stop-writes-on-bgsave-error", "stream-node-max-bytes", "stream-node-max-entries",
+    "snapshot-buffer-limit", "snapshot-method", "stop-writes-on-bgsave-error",
+    "stream-node-max-bytes", "stream-node-max-entries",
     "zset-max-listpack-entries", "zset-max-listpack-value", "zset-max-ziplist-entries",
     "zset-max-ziplist-value",
 };

@@ -60,6 +60,8 @@ enum server_notify {
                  NOTIFY_ZSET | NOTIFY_EXPIRED | NOTIFY_EVICTED | NOTIFY_STREAM | NOTIFY_MODULE
 };
 
+enum server_snapshot_method { SNAPSHOT_FORK, SNAPSHOT_WALK };
+
 struct server_replicaof {
     char *host; /* "" : a master */
     int port;
@@ -76,6 +78,8 @@ struct server_config {
     bool rdbcompression, rdbchecksum;
     bool rdb_del_sync_files;
     bool rdb_save_incremental_fsync;
+    int snapshot_method; /* enum server_snapshot_method */
+    uint64_t snapshot_buffer_limit;
     bool stop_writes_on_bgsave_error;
     int sanitize_dump_payload;
     int key_load_delay;     /* microseconds a key; < 0 a key in so many sleeps 1 us: tests only */

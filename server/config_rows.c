@@ -26,6 +26,9 @@ static const struct conf_name diskless_loads[] = { { "disabled", DISKLESS_LOAD_D
                                                    { "swapdb", DISKLESS_LOAD_SWAPDB },
                                                    { "flush-before-load", DISKLESS_LOAD_FLUSH },
                                                    { NULL, 0 } };
+static const struct conf_name snapshot_methods[] = { { "fork", SNAPSHOT_FORK },
+                                                     { "walk", SNAPSHOT_WALK },
+                                                     { NULL, 0 } };
 static const struct conf_name sanitizes[] = {
     { "no", SANITIZE_NO }, { "yes", SANITIZE_YES }, { "clients", SANITIZE_CLIENTS }, { NULL, 0 }
 };
@@ -128,6 +131,10 @@ const struct conf_row server_config_rows[] = {
          .what = "remove snapshot files used only for replication"),
     BOOL("rdb-save-incremental-fsync", rdb_save_incremental_fsync, true,
          .what = "sync a snapshot in parts while it is written"),
+    ENUM("snapshot-method", snapshot_method, SNAPSHOT_FORK, snapshot_methods,
+         .what = "who makes a snapshot: a forked child, or this process by walking its tables"),
+    SIZE("snapshot-buffer-limit", snapshot_buffer_limit, 32 << 20, 1 << 20, INT64_MAX,
+         .what = "bytes that a walked snapshot may hold for slow replicas before it uses a file"),
     BOOL("stop-writes-on-bgsave-error", stop_writes_on_bgsave_error, true,
          .what = "refuse writes while snapshots fail"),
     ENUM("sanitize-dump-payload", sanitize_dump_payload, SANITIZE_NO, sanitizes,

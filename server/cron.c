@@ -62,7 +62,7 @@ static void expiry(struct cron *c)
 static void rehash(struct cron *c)
 {
     struct server *s = c->s;
-    if (!s->config->activerehashing || snapshot_running(s->snapshot)) return;
+    if (!s->config->activerehashing || snapshot_forked(s->snapshot)) return;
     int64_t end_us = clock_mono_us() + REHASH_US;
     while (ks_step(s->ks, REHASH_BUCKETS) && clock_mono_us() < end_us) {
     }

@@ -88,7 +88,7 @@ void dataset_exchange(struct server *s, struct keyspace *fresh)
     notify_moved(s->notify, old, fresh);
     tracking_moved(s->tracking, old, fresh);
     s->ks = fresh;
-    if (snapshot_running(s->snapshot)) ks_hold(fresh, true);
+    if (snapshot_forked(s->snapshot)) ks_hold(fresh, true);
     dataset_discard(s, old);
 }
 

@@ -6,14 +6,20 @@
 #include "core/base/mem.h"
 #include "replication/replication.h"
 #include "server/config.h"
+#include "server/persist/snapshot.h"
+#include "server/persist/walker.h"
 #include "server/server.h"
 
-/* The backlog counts as far as it was configured; what slow replicas hold beyond does not: else
- * evicting keys would make more of it, and so on. */
+/* The backlog counts as far as it was configured; what slow replicas hold beyond does not, nor what
+ * a snapshot has not brought away yet: else evicting keys would make more of it, and so on. */
 size_t memory_not_counted(const struct server *s)
 {
     size_t feed = replication_mem(s->repl);
-    return feed > s->config->repl_backlog_size ? feed - (size_t)s->config->repl_backlog_size : 0;
+    struct walker_figures walk;
+    snapshot_progress(s->snapshot, &walk);
+    size_t beyond =
+        feed > s->config->repl_backlog_size ? feed - (size_t)s->config->repl_backlog_size : 0;
+    return beyond + walk.held;
 }
 
 size_t memory_over(const struct server *s)

@@ -7,6 +7,7 @@ static void on_entry(void *app, int db, const struct entry *e)
     w->db = db;
     rdb_put_entry(w->out, e, w->access ? ks_walk_keyspace(w->walk) : NULL);
     w->keys++;
+    if (w->full && buf_size(&w->out->buf) >= RDB_WALK_CHUNK) w->full(w->app);
 }
 
 void rdb_walk_start(struct rdb_walk *w, struct keyspace *ks, struct rdb_out *out,

@@ -12,10 +12,15 @@
 #include "core/db/walk.h"
 #include "core/rdb/save.h"
 
+#define RDB_WALK_CHUNK (256 * 1024)
+
 struct rdb_walk {
     struct ks_walk *walk; /* NULL: ended */
     struct rdb_out *out;
     bool access;
+    /* Called behind an entry when the stream holds a chunk or more; may empty it. NULL: never. */
+    void (*full)(void *app);
+    void *app;
     int db;         /* selected in the stream */
     uint64_t keys;  /* written so far */
     uint64_t total; /* of the start */

@@ -16,15 +16,18 @@
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/persist/snapshot_file.h"
+#include "server/persist/walker.h"
 #include "server/server.h"
 
 /* After a failed background save the next try waits so long, so that a full disk is not hammered.
  */
 #define RETRY_AFTER_S 5
+#define PIPE_BYTES (1 << 20) /* the walk's outlet need not wake for each 64 KiB */
 
 struct snapshot {
     struct server *s;
     struct child child;
+    struct walker *walker; /* instead of the child */
     enum snapshot_form form;
     char temp[64];         /* the child's file, removed when it is killed */
     struct snapshot_base base; /* TO_BASE */
@@ -60,14 +63,20 @@ void snapshot_delete(struct snapshot *p)
 }
 
 const struct snapshot_figures *snapshot_figures(const struct snapshot *p) { return &p->fig; }
-bool snapshot_running(const struct snapshot *p) { return p->child.pid != 0; }
+bool snapshot_forked(const struct snapshot *p) { return p->child.pid != 0; }
+bool snapshot_running(const struct snapshot *p) { return p->child.pid != 0 || p->walker; }
 bool snapshot_makes_base(const struct snapshot *p)
 {
-    return p->child.pid != 0 && p->form == SNAPSHOT_TO_BASE;
+    return snapshot_running(p) && p->form == SNAPSHOT_TO_BASE;
 }
 bool snapshot_saving(const struct snapshot *p)
 {
-    return p->child.pid != 0 && p->form != SNAPSHOT_TO_BASE;
+    return snapshot_running(p) && p->form != SNAPSHOT_TO_BASE;
+}
+void snapshot_progress(const struct snapshot *p, struct walker_figures *out)
+{
+    *out = (struct walker_figures){ 0 };
+    if (p->walker) walker_figures(p->walker, out);
 }
 bool snapshot_failing(const struct snapshot *p) { return !p->fig.ok && snapshot_has_points(p); }
 bool snapshot_has_points(const struct snapshot *p) { return p->s->config->save.at.n > 0; }
@@ -192,9 +201,63 @@ static void started(struct snapshot *p)
     p->dirty_before = p->s->dirty;
     p->fig.running_since_ms = clock_wall_ms();
     if (p->form == SNAPSHOT_TO_FILE) p->scheduled = false;
-    snprintf(p->temp, sizeof(p->temp), "temp-%d.rdb", (int)p->child.pid);
+    pid_t by = p->walker ? getpid() : p->child.pid;
+    log_notice("%s started by pid %d", form_name(p), (int)by);
+    if (p->walker) return;
+    snprintf(p->temp, sizeof(p->temp), "temp-%d.rdb", (int)by);
     ks_hold(p->s->ks, true);
-    log_notice("%s started by pid %d", form_name(p), (int)p->child.pid);
+}
+
+/* ---- the walk ---- */
+
+static void ended(struct snapshot *p, int code, int signo);
+
+static void on_walked(void *arg, bool ok, const char *why)
+{
+    struct snapshot *p = arg;
+    if (!ok) log_warning("%s", why);
+    else if (p->form == SNAPSHOT_TO_FILE) log_notice("DB saved on disk");
+    ended(p, !ok, 0);
+}
+
+/* Commands instead of an RDB are a child's work. */
+static bool walks(const struct snapshot *p)
+{
+    return p->s->config->snapshot_method == SNAPSHOT_WALK &&
+           !(p->form == SNAPSHOT_TO_BASE && p->base.commands);
+}
+
+static void walk(struct snapshot *p, int pipe_end)
+{
+    const struct server_config *cfg = p->s->config;
+    struct walker_spec spec = { .pipe = pipe_end, .done = on_walked, .arg = p };
+    snprintf(p->temp, sizeof(p->temp), "temp-%d-walk.rdb", (int)getpid());
+    if (p->form == SNAPSHOT_TO_FILE) {
+        spec.temp = p->temp;
+        spec.path = cfg->dbfilename;
+        spec.sync = cfg->rdb_save_incremental_fsync;
+    } else if (p->form == SNAPSHOT_TO_BASE) {
+        spec.temp = spec.path = str_c(p->base_path);
+        spec.sync = cfg->aof_rewrite_incremental_fsync;
+        spec.base = true;
+    } else {
+        fcntl(pipe_end, F_SETFL, O_NONBLOCK);
+        fcntl(pipe_end, F_SETPIPE_SZ, PIPE_BYTES);
+    }
+    p->walker = walker_start(p->s, &spec);
+}
+
+/* ---- both ---- */
+
+static enum err begin(struct snapshot *p, const int *ends, struct errmsg *msg)
+{
+    if (walks(p)) {
+        walk(p, ends[1]);
+        return ERR_NONE;
+    }
+    enum err e = fork_child(p, ends[1], msg);
+    if (ends[1] >= 0) close(ends[1]);
+    return e;
 }
 
 enum err snapshot_start(struct snapshot *p, enum snapshot_form form, int *fd, struct errmsg *msg)
@@ -205,8 +268,7 @@ enum err snapshot_start(struct snapshot *p, enum snapshot_form form, int *fd, st
         return err_set(msg, ERR_IO, "Can't make a pipe: %s", strerror(errno));
     p->form = form;
     if (form == SNAPSHOT_TO_FILE) p->try_s = clock_wall_ms() / 1000;
-    enum err e = fork_child(p, ends[1], msg);
-    if (ends[1] >= 0) close(ends[1]);
+    enum err e = begin(p, ends, msg);
     if (e) {
         if (ends[0] >= 0) close(ends[0]);
         log_warning("%s", msg->text);
@@ -234,9 +296,18 @@ enum err snapshot_start_base(struct snapshot *p, const struct snapshot_base *b,
 static void read_report(struct snapshot *p)
 {
     struct report r;
+    uint64_t *bytes =
+        p->form == SNAPSHOT_TO_BASE ? &p->fig.last_base_cow_bytes : &p->fig.last_cow_bytes;
+    if (p->walker) {
+        struct walker_figures f;
+        walker_figures(p->walker, &f);
+        *bytes = f.peak;
+        walker_end(p->walker);
+        p->walker = NULL;
+        return;
+    }
     if (read(p->child.report_fd, &r, sizeof(r)) == (ssize_t)sizeof(r))
-        *(p->form == SNAPSHOT_TO_BASE ? &p->fig.last_base_cow_bytes : &p->fig.last_cow_bytes) =
-            r.cow_bytes;
+        *bytes = r.cow_bytes;
     close(p->child.report_fd);
     p->child = (struct child){ .report_fd = -1 };
 }
@@ -277,8 +348,8 @@ static void ended(struct snapshot *p, int code, int signo)
 {
     bool ok = code == 0 && signo == 0;
     log_end(p, code, signo);
+    if (!p->walker) ks_hold(p->s->ks, false);
     read_report(p);
-    ks_hold(p->s->ks, false);
     if (p->form == SNAPSHOT_TO_FILE) file_ended(p, ok, signo);
     p->fig.running_since_ms = 0;
     if (p->form == SNAPSHOT_TO_BASE) base_ended(p, ok);
@@ -295,6 +366,7 @@ void snapshot_poll(struct snapshot *p)
 
 void snapshot_kill(struct snapshot *p)
 {
+    if (p->walker) ended(p, 0, SIGUSR1);
     if (!p->child.pid) return;
     child_kill(&p->child, SIGUSR1);
     /* It ends at once: a plain signal without a handler. */

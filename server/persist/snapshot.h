@@ -1,4 +1,5 @@
-/* snapshot: the RDB file: SAVE in the loop's thread, BGSAVE and full syncs in a forked child.
+/* snapshot: the RDB file: SAVE in the loop's thread; BGSAVE and full syncs in a forked child, or by
+ * walking (persist/walker), as snapshot-method says. "Child" below means both.
  *
  * One child at a time. A file is written beside its place, fsynced, renamed, and the folder is
  * fsynced; a failed save leaves the old file as it was. A snapshot into a pipe is for replicas
@@ -18,6 +19,7 @@
 
 struct server;
 struct snapshot;
+struct walker_figures;
 
 /* What INFO and LASTSAVE show. */
 struct snapshot_figures {
@@ -51,6 +53,10 @@ enum err snapshot_start_base(struct snapshot *p, const struct snapshot_base *b,
 /* BGSAVE SCHEDULE: as soon as no other child runs. */
 void snapshot_schedule(struct snapshot *p);
 bool snapshot_running(const struct snapshot *p);
+/* A process that shares our pages runs. */
+bool snapshot_forked(const struct snapshot *p);
+/* Of a walk under way; else zeros. */
+void snapshot_progress(const struct snapshot *p, struct walker_figures *out);
 /* One for the dump file or for replicas (INFO's rdb_bgsave_in_progress counts both). */
 bool snapshot_saving(const struct snapshot *p);
 /* One for the append-only file. */

@@ -43,34 +43,28 @@ static enum err sink_write(void *app, const void *p, size_t n, struct errmsg *ms
 
 /* ---- the head ---- */
 
-#define AUX_MAX 8
-
-struct head {
-    struct rdb_aux aux[AUX_MAX];
-    size_t n;
-    char text[AUX_MAX][48];
-};
-
-static void head_text(struct head *h, const char *name, const char *text)
+static void head_text(struct snapshot_head *h, const char *name, const char *text)
 {
-    text_copy(h->text[h->n], sizeof(h->text[0]), text);
-    h->aux[h->n] = (struct rdb_aux){ name, slice_z(h->text[h->n]) };
-    h->n++;
+    size_t i = h->o.aux_n++;
+    text_copy(h->text[i], sizeof(h->text[0]), text);
+    h->aux[i] = (struct rdb_aux){ name, slice_z(h->text[i]) };
 }
 
-static void head_int(struct head *h, const char *name, int64_t v)
+static void head_int(struct snapshot_head *h, const char *name, int64_t v)
 {
     char text[NUM_I64_MAX + 1];
     text[num_from_i64(text, v)] = 0;
     head_text(h, name, text);
 }
 
-static void head_fill(struct server *s, struct head *h, bool base)
+void snapshot_head_fill(struct server *s, struct snapshot_head *h, bool base)
 {
     char replid[41];
     int64_t offset;
     int db;
-    h->n = 0;
+    h->o = (struct rdb_save_options){ .aux = h->aux,
+                                      .access = s->config->maxmemory_policy !=
+                                                POLICY_NOEVICTION };
     head_text(h, "redis-ver", START_REDIS_VERSION);
     head_int(h, "redis-bits", (int64_t)sizeof(void *) * 8);
     head_int(h, "ctime", clock_wall_ms() / 1000);
@@ -102,16 +96,13 @@ static void step_delay(const struct server_config *cfg)
 static enum err write_all(struct server *s, struct sink *k, bool base, struct errmsg *msg)
 {
     const struct server_config *cfg = s->config;
-    struct head head;
-    head_fill(s, &head, base);
-    struct rdb_save_options o = { .aux = head.aux,
-                                  .aux_n = head.n,
-                                  .access = cfg->maxmemory_policy != POLICY_NOEVICTION };
+    struct snapshot_head head;
+    snapshot_head_fill(s, &head, base);
     struct rdb_out out;
     rdb_out_init(&out, sink_write, k, cfg->rdbchecksum, cfg->rdbcompression);
     struct rdb_saver saver;
     enum rdb_save_status st;
-    rdb_save_start(&saver, s->ks, &out, &o);
+    rdb_save_start(&saver, s->ks, &out, &head.o);
     while ((st = rdb_save_step(&saver, step_keys(cfg))) == RDB_SAVE_MORE)
         step_delay(cfg);
     rdb_save_end(&saver);
@@ -126,28 +117,43 @@ enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg)
     return write_all(s, &k, false, msg);
 }
 
+int snapshot_file_open(const char *temp, struct errmsg *msg)
+{
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd >= 0) return fd;
+    int code = errno;
+    char cwd[1024] = "?";
+    if (!getcwd(cwd, sizeof(cwd))) text_copy(cwd, sizeof(cwd), "unknown");
+    err_set(msg, ERR_IO,
+            "Failed opening the temp RDB file %s (in server root dir %s) for saving: %s", temp,
+            cwd, strerror(code));
+    return -1;
+}
+
+enum err snapshot_file_close(int fd, const char *temp, const char *path, struct errmsg *msg)
+{
+    enum err e = ERR_NONE;
+    if (fsync(fd) != 0) e = err_set(msg, ERR_IO, "fsync: %s", strerror(errno));
+    if (close(fd) != 0 && !e) e = err_set(msg, ERR_IO, "close: %s", strerror(errno));
+    if (!e && strcmp(temp, path) != 0) e = file_rename_synced(temp, path, msg);
+    if (e) unlink(temp);
+    return e;
+}
+
 enum err snapshot_write_file(struct server *s, const char *path, const char *temp,
                              struct errmsg *msg)
 {
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        char cwd[1024] = "?";
-        if (!getcwd(cwd, sizeof(cwd))) text_copy(cwd, sizeof(cwd), "unknown");
-        return err_set(msg, ERR_IO,
-                       "Failed opening the temp RDB file %s (in server root dir %s) for "
-                       "saving: %s",
-                       temp, cwd, strerror(errno));
-    }
+    int fd = snapshot_file_open(temp, msg);
+    if (fd < 0) return ERR_IO;
     struct sink k = { .fd = fd, .sync = s->config->rdb_save_incremental_fsync };
     enum err e = write_all(s, &k, false, msg);
-    if (!e && fsync(fd) != 0) e = err_set(msg, ERR_IO, "fsync: %s", strerror(errno));
-    if (close(fd) != 0 && !e) e = err_set(msg, ERR_IO, "close: %s", strerror(errno));
-    if (!e) e = file_rename_synced(temp, path, msg);
-    if (e) {
+    if (!e) {
+        e = snapshot_file_close(fd, temp, path, msg);
+    } else {
+        close(fd);
         unlink(temp);
-        return err_prefix(msg, e, "Write error saving DB on disk");
     }
-    return ERR_NONE;
+    return e ? err_prefix(msg, e, "Write error saving DB on disk") : ERR_NONE;
 }
 
 enum err snapshot_write_base(struct server *s, const char *path, bool commands,

@@ -6,8 +6,25 @@
 #include <stdbool.h>
 
 #include "core/base/err.h"
+#include "core/rdb/save.h"
 
 struct server;
+
+/* What stands in front of the keys; `o` lends from the rest. */
+#define SNAPSHOT_AUX_MAX 8
+struct snapshot_head {
+    struct rdb_save_options o;
+    struct rdb_aux aux[SNAPSHOT_AUX_MAX];
+    char text[SNAPSHOT_AUX_MAX][48];
+};
+/* As of now: the position in the stream of writes is this instant's. `base`: of an append-only
+ * file. */
+void snapshot_head_fill(struct server *s, struct snapshot_head *h, bool base);
+/* A new file; -1 and the sentence. */
+int snapshot_file_open(const char *temp, struct errmsg *msg);
+/* Synced, closed, renamed unless the names are the same, the folder synced; removed when any of
+ * that fails. */
+enum err snapshot_file_close(int fd, const char *temp, const char *path, struct errmsg *msg);
 
 /* To fd, to the last byte; no sync. */
 enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg);
