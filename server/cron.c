@@ -24,6 +24,7 @@ struct cron {
     bool paused;
     int64_t due_ms[16];
     struct expire_cycle cycle;
+    bool fields_next; /* keys and fields take turns at the budget */
     int64_t budget_end_us;
     int64_t expire_us;
     uint64_t cycles_seen, busy_seen_us; /* of the loop, at the last sample */
@@ -53,7 +54,10 @@ static void expiry(struct cron *c)
     c->budget_end_us = begin_us + 10000 * percent / s->config->front.hz;
     struct expire_options o = { .effort = effort, .spent = spent, .app = c };
     ks_begin(s->ks, clock_wall_ms(), KS_EXPIRE_DELETE);
+    if (c->fields_next) expire_run_fields(s->ks, &c->cycle, &o);
     expire_run(s->ks, &c->cycle, &o);
+    if (!c->fields_next) expire_run_fields(s->ks, &c->cycle, &o);
+    c->fields_next = !c->fields_next;
     int64_t took_us = clock_mono_us() - begin_us;
     c->expire_us += took_us;
     if (took_us >= 1000) latency_add(s->front, "expire-cycle", took_us / 1000);

@@ -20,6 +20,17 @@ static void on_expired(void *app, int db, struct slice key)
     notify_event(s, NOTIFY_EXPIRED, "expired", db, key);
 }
 
+static void on_fields_expired(void *app, int db, struct slice key, size_t n,
+                              const struct slice *fields, bool last)
+{
+    struct server *s = app;
+    struct slice words[KS_FIELDS_A_STEP + 2] = { SLICE("HDEL"), key };
+    memcpy(words + 2, fields, n * sizeof(*fields));
+    journal_words(s->journal, db, (int)n + 2, words);
+    notify_event(s, NOTIFY_HASH, "hexpired", db, key);
+    if (last) notify_event(s, NOTIFY_GENERIC, "del", db, key);
+}
+
 static void on_missed(void *app, int db, struct slice key)
 {
     notify_event(app, NOTIFY_KEY_MISS, "keymiss", db, key);
@@ -63,6 +74,7 @@ struct keyspace *dataset_keyspace(struct server *s)
         .seed = clock_entropy(),
         .hooks = { .app = s,
                    .expired = on_expired,
+                   .fields_expired = on_fields_expired,
                    .missed = on_missed,
                    .bury = bury,
                    .bury_all = bury_all },

@@ -209,8 +209,10 @@ static void section_keyspace(struct server *s, struct buf *out)
     for (int i = 0; i < s->ks->n; i++) {
         const struct ks_db *db = ks_db(s->ks, i);
         if (!ks_count(db)) continue;
-        buf_fmt(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%lld\r\n", i, ks_count(db),
-                ks_deadlines(db), (long long)db->ttl_avg_ms);
+        buf_fmt(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%lld", i, ks_count(db), ks_deadlines(db),
+                (long long)db->ttl_avg_ms);
+        if (ks_timed(db)) buf_fmt(out, ",subexpiry=%zu", ks_timed(db));
+        buf_putz(out, "\r\n");
     }
 }
 

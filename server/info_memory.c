@@ -161,9 +161,10 @@ static void stats_keys(struct server *s, struct buf *out)
             ull(r.sync_full), ull(r.sync_partial_ok), ull(r.sync_partial_err));
     buf_fmt(
         out,
-        "expired_keys:%llu\r\nexpired_stale_perc:%.2f\r\nexpired_time_cap_reached_count:%llu\r\n"
-        "expire_cycle_cpu_milliseconds:%lld\r\n",
-        ull(k->expired), c.expired_stale_percent, ull(c.expire_cuts), (long long)c.expire_ms);
+        "expired_keys:%llu\r\nexpired_subkeys:%llu\r\nexpired_stale_perc:%.2f\r\n"
+        "expired_time_cap_reached_count:%llu\r\nexpire_cycle_cpu_milliseconds:%lld\r\n",
+        ull(k->expired), ull(k->expired_fields), c.expired_stale_percent, ull(c.expire_cuts),
+        (long long)c.expire_ms);
     buf_fmt(out,
             "evicted_keys:%llu\r\nevicted_clients:%llu\r\nevicted_scripts:0\r\n"
             "total_eviction_exceeded_time:%llu\r\ncurrent_eviction_exceeded_time:%llu\r\n",

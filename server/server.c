@@ -125,7 +125,7 @@ static void add_commands(struct front *f)
 {
     static const struct command *const families[] = {
         cmds_string, cmds_lcs,     cmds_keys,   cmds_flush,  cmds_object,
-        cmds_hash,   cmds_set,     cmds_set_ops,
+        cmds_hash,   cmds_hash_ttl, cmds_set,     cmds_set_ops,
         cmds_list,   cmds_list_block,
         cmds_zset,   cmds_zset_pop, cmds_zset_range, cmds_zset_ops, cmds_geo,
         cmds_bits,   cmds_dump,    cmds_hll,     cmds_sort, cmds_lolwut,

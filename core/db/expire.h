@@ -1,5 +1,5 @@
-/* expire: the active expiry cycle: finds keys whose deadline has passed without being asked for
- * them.
+/* expire: the active expiry cycles: find keys, and fields of hashes, whose deadline has passed
+ * without being asked for them.
  *
  * Walks the second table of each database by cursor, a few buckets a round, and repeats while many
  * of the seen keys were expired and the budget lasts. Effort 1-10 has the meaning of
@@ -16,6 +16,7 @@
 
 struct expire_cycle {
     int next_db;          /* the cycle's own, survives calls; start with 0 */
+    int next_fields_db;
     double stale_percent; /* running estimate of keys expired but still there, for INFO */
     bool cut_short;       /* the last call ended because the budget was spent */
     uint64_t cuts;        /* how often that was so */
@@ -29,5 +30,9 @@ struct expire_options {
 
 /* Runs a cycle over all databases at most once; gives the number of keys that it removed. */
 size_t expire_run(struct keyspace *ks, struct expire_cycle *c, const struct expire_options *o);
+/* The same for fields: walks the third table, some fields of a hash at a time; the number of fields
+ * that it removed. */
+size_t expire_run_fields(struct keyspace *ks, struct expire_cycle *c,
+                         const struct expire_options *o);
 
 #endif

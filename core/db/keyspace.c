@@ -37,7 +37,8 @@ static void db_tables_init(struct ks_db *db)
 {
     table_init(&db->keys, &entry_table, &db->ks->hash);
     table_init(&db->deadlines, &entry_table, &db->ks->hash);
-    db->expire_cursor = 0;
+    table_init(&db->timed, &entry_table, &db->ks->hash);
+    db->expire_cursor = db->fields_cursor = 0;
     db->ttl_avg_ms = 0;
 }
 
@@ -72,6 +73,7 @@ void ks_delete(struct keyspace *ks)
     if (!ks) return;
     for (int i = 0; i < ks->n; i++) {
         table_free(&ks->dbs[i].deadlines);
+        table_free(&ks->dbs[i].timed);
         if (!ks_walk_takes(&ks->dbs[i].keys)) free_entries(&ks->dbs[i].keys);
     }
     ks_walk_orphan(ks->walk);
@@ -116,11 +118,12 @@ static void end_entry(struct keyspace *ks, struct entry *e, bool lazy)
         entry_free(e);
 }
 
-/* Takes the entry out of both tables. */
+/* Takes the entry out of all tables. */
 static void detach(struct value *v)
 {
     if (entry_deadline(v->e) != ENTRY_NO_DEADLINE)
         must(table_remove_entry(v->deadlines, v->hash, v->e));
+    if (v->e->flags & ENTRY_TIMED) must(table_remove_entry(v->timed, v->hash, v->e));
     must(table_remove_entry(v->keys, v->hash, v->e));
 }
 
@@ -152,10 +155,24 @@ void ks_prefetch_child(const struct ks_db *db, uint64_t hash)
     table_prefetch_child(&db->keys, hash);
 }
 
+static struct value handle(struct ks_db *db, struct slice key)
+{
+    return (struct value){ .keys = &db->keys,
+                           .deadlines = &db->deadlines,
+                           .timed = &db->timed,
+                           .hash = ks_hash(db->ks, key) };
+}
+
+struct value ks_handle(struct ks_db *db, struct entry *e)
+{
+    struct value v = handle(db, entry_key(e));
+    v.e = e;
+    return v;
+}
+
 static void fill(struct ks_db *db, struct slice key, struct value *v)
 {
-    *v = (struct value){ .keys = &db->keys, .deadlines = &db->deadlines };
-    v->hash = ks_hash(db->ks, key);
+    *v = handle(db, key);
     void **slot = table_find(v->keys, v->hash, &key);
     if (slot) v->e = *slot;
 }
@@ -176,8 +193,7 @@ static void expire_value(struct value *v)
 
 void ks_expire_entry(struct ks_db *db, struct entry *e)
 {
-    struct value v = { .e = e, .keys = &db->keys, .deadlines = &db->deadlines };
-    v.hash = ks_hash(db->ks, entry_key(e));
+    struct value v = ks_handle(db, e);
     expire_value(&v);
 }
 
@@ -237,20 +253,27 @@ static void clear_hidden(struct value *v, struct slice key)
     ks_remove_value(v, TOUCH_EXPIRED, true);
 }
 
+static void add_to_others(struct value *v, struct entry *e)
+{
+    if (entry_deadline(e) != ENTRY_NO_DEADLINE) table_add(v->deadlines, v->hash, e);
+    if (e->flags & ENTRY_TIMED) table_add(v->timed, v->hash, e);
+}
+
 static void attach(struct value *v, struct entry *e)
 {
     v->e = e;
     table_add(v->keys, v->hash, e);
-    if (entry_deadline(e) != ENTRY_NO_DEADLINE) table_add(v->deadlines, v->hash, e);
+    add_to_others(v, e);
 }
 
 static void exchange(struct value *v, struct entry *e)
 {
     if (entry_deadline(v->e) != ENTRY_NO_DEADLINE)
         must(table_remove_entry(v->deadlines, v->hash, v->e));
+    if (v->e->flags & ENTRY_TIMED) must(table_remove_entry(v->timed, v->hash, v->e));
     table_replace(v->keys, v->hash, v->e, e);
     v->e = e;
-    if (entry_deadline(e) != ENTRY_NO_DEADLINE) table_add(v->deadlines, v->hash, e);
+    add_to_others(v, e);
 }
 
 void ks_put(struct value *v, struct entry *e, bool keep_access)
@@ -349,6 +372,7 @@ static size_t empty_db(struct ks_db *db, struct ks_trash *t)
 {
     size_t n = ks_count(db);
     table_free(&db->deadlines);
+    table_free(&db->timed);
     if (!ks_walk_takes(&db->keys)) {
         vec_push(&t->tables, db->keys);
         /* What was moved out hashes no more: it is only walked. */
@@ -397,8 +421,9 @@ void ks_adopt(struct keyspace *ks, struct keyspace *from, bool lazy)
         empty_db(db, t);
         db->keys = other->keys;
         db->deadlines = other->deadlines;
+        db->timed = other->timed;
         ks_walk_moved(&db->keys);
-        db->keys.app = db->deadlines.app = &ks->hash;
+        db->keys.app = db->deadlines.app = db->timed.app = &ks->hash;
         db_tables_init(other);
         tell(db, TOUCH_SWAPPED, NO_KEY, -1);
     }
@@ -465,7 +490,8 @@ size_t ks_tables_mem(const struct keyspace *ks)
 {
     size_t n = sizeof(*ks) + (size_t)ks->n * sizeof(*ks->dbs);
     for (int i = 0; i < ks->n; i++)
-        n += table_mem(&ks->dbs[i].keys) + table_mem(&ks->dbs[i].deadlines);
+        n += table_mem(&ks->dbs[i].keys) + table_mem(&ks->dbs[i].deadlines) +
+             table_mem(&ks->dbs[i].timed);
     return n;
 }
 
@@ -487,6 +513,7 @@ bool ks_step(struct keyspace *ks, size_t n)
     for (int i = 0; i < ks->n; i++) {
         more |= table_step(&ks->dbs[i].keys, n);
         more |= table_step(&ks->dbs[i].deadlines, n);
+        more |= table_step(&ks->dbs[i].timed, n);
     }
     return more;
 }
@@ -497,5 +524,6 @@ void ks_hold(struct keyspace *ks, bool on)
     for (int i = 0; i < ks->n; i++) {
         table_hold(&ks->dbs[i].keys, on);
         table_hold(&ks->dbs[i].deadlines, on);
+        table_hold(&ks->dbs[i].timed, on);
     }
 }

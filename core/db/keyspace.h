@@ -41,6 +41,10 @@ struct ks_hooks {
     /* A key has just gone because of its deadline (look-up or cycle): the host tells its stream and
      * its listeners. Called after the removal, before the touch. */
     void (*expired)(void *app, int db, struct slice key);
+    /* These fields of a hash are about to go because of their deadlines; `last`: with them the key.
+     * Called before the removal. */
+    void (*fields_expired)(void *app, int db, struct slice key, size_t n,
+                           const struct slice *fields, bool last);
     /* A read found nothing (for the "keymiss" notification). */
     void (*missed)(void *app, int db, struct slice key);
     /* Takes a detached entry that is expensive to free; entry_free() on any thread ends it. */
@@ -59,14 +63,17 @@ struct ks_options {
 struct ks_stats {
     uint64_t hits, misses;      /* of reads */
     uint64_t expired, evicted;  /* keys */
+    uint64_t expired_fields;    /* of hashes */
 };
 
 struct ks_db {
     struct table keys, deadlines; /* the same entries; the second: those with a deadline */
+    struct table timed;           /* and again: hashes some of whose fields have one */
     struct keyspace *ks;
     int id;
     int64_t ttl_avg_ms;     /* running estimate, kept by db/expire */
     uint64_t expire_cursor; /* where the expiry cycle goes on */
+    uint64_t fields_cursor; /* the same for hashes with field deadlines */
 };
 
 struct keyspace {
@@ -106,6 +113,8 @@ void ks_prefetch(const struct ks_db *db, uint64_t hash);
 void ks_prefetch_entry(const struct ks_db *db, uint64_t hash);
 void ks_prefetch_child(const struct ks_db *db, uint64_t hash);
 struct ks_db *ks_db_of(const struct value *v);
+/* The handle of an entry that is there. */
+struct value ks_handle(struct ks_db *db, struct entry *e);
 
 /* --- change ------------------------------------------------------------------------------- */
 /* Says that the value behind the handle was changed in place. */
@@ -154,8 +163,23 @@ static inline bool ks_is_expired(const struct keyspace *ks, const struct entry *
 /* Removes a key whose deadline has passed: hooks.expired, then the touch. */
 void ks_expire_entry(struct ks_db *db, struct entry *e);
 
+/* --- deadlines of fields ------------------------------------------------------------------ */
+/* Those of `v`, a hash. A change of them is the caller's to tell, by ks_changed. */
+#define KS_FIELDS_A_STEP 64
+/* The rule of look-ups for one field: may it be seen? Where a look-up removes what is past its
+ * deadline the field goes, and with the last one the key (v->e is NULL then). */
+bool ks_field_seen(struct value *v, struct slice field, bool write);
+/* Fields whose deadline is before this instant are to be passed over by walks. */
+static inline int64_t ks_fields_from(const struct keyspace *ks)
+{
+    return ks->expire == KS_EXPIRE_KEEP ? INT64_MIN : ks->now_ms;
+}
+/* Removes up to KS_FIELDS_A_STEP fields past their deadlines, the earliest first; the number. */
+size_t ks_expire_fields(struct ks_db *db, struct entry *e);
+
 /* --- the whole ---------------------------------------------------------------------------- */
 static inline size_t ks_count(const struct ks_db *db) { return table_count(&db->keys); }
+static inline size_t ks_timed(const struct ks_db *db) { return table_count(&db->timed); }
 static inline size_t ks_deadlines(const struct ks_db *db) { return table_count(&db->deadlines); }
 /* An entry that is not expired, NULL when there is none; where expired keys are only hidden and all
    have a deadline, perhaps an expired one. */

@@ -8,6 +8,7 @@
  *       EXPIRETIME    4 bytes, seconds          EXPIRETIME_MS   8 bytes, milliseconds
  *       IDLE          length seconds            FREQ            1 byte
  *         (these four for the key that follows)
+ *       SLOT_INFO     length slot, length keys, length deadlines
  *       FUNCTION2     string source of a function library
  *       MODULE_AUX    length module id, then tagged values to MODULE_EOF
  *       type code     string key, then the value as its type says
@@ -30,10 +31,11 @@
 #define RDB_MAGIC "REDIS"
 #define RDB_HEADER_SIZE 9
 #define RDB_VERSION 10      /* what we write: Redis 7.0 reads it */
-#define RDB_VERSION_MAX 11  /* what we read: Redis 7.2 */
+#define RDB_VERSION_MAX 12  /* what we read: Redis 7.4 */
 #define RDB_VERSION_CRC 5   /* the first with a checksum at the end */
 
 enum rdb_opcode {
+    RDB_SLOT_INFO = 244, /* version 12, of clusters */
     RDB_FUNCTION2 = 245,
     RDB_FUNCTION_OLD = 246, /* of 7.0's release candidates; refused */
     RDB_MODULE_AUX = 247,
@@ -69,7 +71,12 @@ enum rdb_type {
     RDB_STREAM_LISTPACKS_2 = 19,
     RDB_SET_LISTPACK = 20, /* version 11 */
     RDB_STREAM_LISTPACKS_3 = 21,
-    RDB_TYPE_COUNT = 22,
+    /* Hashes with deadlines of fields, of version 12; the first two of its release candidates. */
+    RDB_HASH_METADATA_OLD = 22,
+    RDB_HASH_LISTPACK_EX_OLD = 23,
+    RDB_HASH_METADATA = 24,
+    RDB_HASH_LISTPACK_EX = 25,
+    RDB_TYPE_COUNT = 26,
 };
 
 enum rdb_string_encoding { RDB_ENC_INT8, RDB_ENC_INT16, RDB_ENC_INT32, RDB_ENC_LZF };

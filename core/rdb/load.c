@@ -156,10 +156,18 @@ static bool read_eof(struct rdb_loader *l)
     return true;
 }
 
-/* A row an opcode, from RDB_FUNCTION2 on. */
+/* What a node of a cluster says of a slot: only sizes. */
+static bool skip_slot(struct rdb_loader *l)
+{
+    uint64_t n;
+    return rdb_get_len(l->in, &n, NULL) && rdb_get_len(l->in, &n, NULL) &&
+           rdb_get_len(l->in, &n, NULL);
+}
+
+/* A row an opcode, from RDB_SLOT_INFO on. */
 static bool (*const opcodes[])(struct rdb_loader *l) = {
-    read_function, read_function_old, skip_module,     read_idle,   read_freq, read_aux,
-    read_resize,   read_deadline_ms,  read_deadline_s, read_select, read_eof,
+    skip_slot, read_function, read_function_old, skip_module,     read_idle,   read_freq,
+    read_aux,  read_resize,   read_deadline_ms,  read_deadline_s, read_select, read_eof,
 };
 
 /* --- keys --------------------------------------------------------------------------------- */
@@ -240,7 +248,7 @@ static bool read_record(struct rdb_loader *l)
 {
     uint8_t code;
     if (!rdb_get_byte(l->in, &code)) return false;
-    return code >= RDB_FUNCTION2 ? opcodes[code - RDB_FUNCTION2](l) : begin_value(l, code);
+    return code >= RDB_SLOT_INFO ? opcodes[code - RDB_SLOT_INFO](l) : begin_value(l, code);
 }
 
 /* The sum of all before stands in in->crc, since everything before was committed. */

@@ -50,6 +50,14 @@ const struct rdb_type_row rdb_types[RDB_TYPE_COUNT] = {
     [RDB_SET_LISTPACK] = { "set-listpack", VALUE_SET, rdb_load_set_listpack, NULL },
     [RDB_STREAM_LISTPACKS_3] = { "stream-listpacks-3", VALUE_STREAM, rdb_load_stream_3,
                                  rdb_abandon_stream },
+    [RDB_HASH_METADATA_OLD] = { "hash-hashtable-md-pre-release", VALUE_HASH,
+                                rdb_load_hash_timed_old, rdb_abandon_entry },
+    [RDB_HASH_LISTPACK_EX_OLD] = { "hash-listpack-md-pre-release", VALUE_HASH,
+                                   rdb_load_hash_listpack_ex_old, rdb_abandon_entry },
+    [RDB_HASH_METADATA] = { "hash-hashtable-md", VALUE_HASH, rdb_load_hash_timed,
+                            rdb_abandon_entry },
+    [RDB_HASH_LISTPACK_EX] = { "hash-listpack-md", VALUE_HASH, rdb_load_hash_listpack_ex,
+                               rdb_abandon_entry },
 };
 
 /* How each value type is written. `code` chooses by the value's form. */

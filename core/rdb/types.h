@@ -24,6 +24,7 @@ struct rdb_building {
     int64_t deadline;
     void *part;       /* the type's own, freed by .abandon when the load ends early */
     uint64_t left;    /* elements to come */
+    int64_t base;     /* what numbers of the type count from */
     struct entry *e;
     bool begun;
     const struct type_limits *limits; /* for the form of what is built; NULL: the defaults */

@@ -17,6 +17,15 @@ static inline enum rdb_build rdb_build_ended(const struct rdb_in *in)
 }
 /* An element is done with: false when it is time to give RDB_PART. */
 bool rdb_build_next(struct rdb_in *in, struct rdb_building *b);
+/* The number of elements, read once. */
+bool rdb_build_begin(struct rdb_in *in, struct rdb_building *b);
+/* The part is whole. */
+enum rdb_build rdb_build_done(struct rdb_building *b);
+/* How many elements to make room for. */
+static inline size_t rdb_build_expected(const struct rdb_building *b)
+{
+    return b->left < RDB_EXPECT_MAX ? (size_t)b->left : RDB_EXPECT_MAX;
+}
 /* Frees an entry in b->part. */
 void rdb_abandon_entry(struct rdb_building *b);
 
@@ -24,6 +33,14 @@ enum rdb_build rdb_load_hash(struct rdb_in *in, struct rdb_building *b);
 enum rdb_build rdb_load_hash_listpack(struct rdb_in *in, struct rdb_building *b);
 enum rdb_type rdb_code_of_hash(const struct entry *e);
 void rdb_save_hash(struct rdb_out *o, const struct entry *e);
+
+/* With deadlines of fields (values_hash_timed.c). */
+enum rdb_build rdb_load_hash_timed(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_hash_timed_old(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_hash_listpack_ex(struct rdb_in *in, struct rdb_building *b);
+enum rdb_build rdb_load_hash_listpack_ex_old(struct rdb_in *in, struct rdb_building *b);
+enum rdb_type rdb_code_of_hash_timed(const struct entry *e);
+void rdb_save_hash_timed(struct rdb_out *o, const struct entry *e);
 
 enum rdb_build rdb_load_set(struct rdb_in *in, struct rdb_building *b);
 enum rdb_build rdb_load_set_intset(struct rdb_in *in, struct rdb_building *b);

@@ -2,6 +2,7 @@
 #include "core/rdb/values.h"
 #include "core/types/hash.h"
 #include "core/types/set.h"
+#include "core/types/unique.h"
 
 /* --- elements in steps -------------------------------------------------------------------- */
 
@@ -17,26 +18,20 @@ void rdb_abandon_entry(struct rdb_building *b)
     b->part = NULL;
 }
 
-static enum rdb_build built(struct rdb_building *b)
+enum rdb_build rdb_build_done(struct rdb_building *b)
 {
     b->e = b->part;
     b->part = NULL;
     return RDB_BUILT;
 }
 
-/* The number of elements, once. */
-static bool begin(struct rdb_in *in, struct rdb_building *b)
+bool rdb_build_begin(struct rdb_in *in, struct rdb_building *b)
 {
     if (b->begun) return true;
     if (!rdb_get_len(in, &b->left, NULL)) return false;
     rdb_in_commit(in);
     b->begun = true;
     return true;
-}
-
-static size_t expected(const struct rdb_building *b)
-{
-    return b->left < RDB_EXPECT_MAX ? (size_t)b->left : RDB_EXPECT_MAX;
 }
 
 static enum rdb_build damaged(struct rdb_in *in, const char *what)
@@ -62,11 +57,11 @@ static bool load_pair(struct rdb_in *in, struct value *v, const struct type_limi
 
 enum rdb_build rdb_load_hash(struct rdb_in *in, struct rdb_building *b)
 {
-    if (!begin(in, b)) return rdb_build_ended(in);
+    if (!rdb_build_begin(in, b)) return rdb_build_ended(in);
     struct value v = { .e = b->part };
     if (!v.e && b->left) {
         b->part = v.e = hash_new(b->key, b->deadline);
-        hash_expect(&v, expected(b), b->limits);
+        hash_expect(&v, rdb_build_expected(b), b->limits);
     }
     while (b->left) {
         bool ok = load_pair(in, &v, b->limits);
@@ -74,7 +69,7 @@ enum rdb_build rdb_load_hash(struct rdb_in *in, struct rdb_building *b)
         if (!ok) return rdb_build_ended(in);
         if (!rdb_build_next(in, b)) break;
     }
-    return b->left ? RDB_PART : built(b);
+    return b->left ? RDB_PART : rdb_build_done(b);
 }
 
 enum rdb_build rdb_load_hash_listpack(struct rdb_in *in, struct rdb_building *b)
@@ -83,12 +78,19 @@ enum rdb_build rdb_load_hash_listpack(struct rdb_in *in, struct rdb_building *b)
     size_t n;
     if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
     if (!packed_valid(s, true, &n) || n % 2) return damaged(in, "a hash's listpack is damaged");
-    if (n) b->e = hash_new_packed(b->key, packed_from_bytes(s), b->deadline, b->limits);
+    if (!n) return RDB_BUILT;
+    struct packed *p = packed_from_bytes(s);
+    if (!packed_names_differ(p, 2)) {
+        packed_free(p);
+        return damaged(in, "a hash has a field twice");
+    }
+    b->e = hash_new_packed(b->key, p, b->deadline, b->limits);
     return RDB_BUILT;
 }
 
 enum rdb_type rdb_code_of_hash(const struct entry *e)
 {
+    if (hash_is_timed(e)) return rdb_code_of_hash_timed(e);
     return hash_is_compact(e) ? RDB_HASH_LISTPACK : RDB_HASH;
 }
 
@@ -96,6 +98,10 @@ void rdb_save_hash(struct rdb_out *o, const struct entry *e)
 {
     struct hash_iter it;
     struct hash_pair p;
+    if (hash_is_timed(e)) {
+        rdb_save_hash_timed(o, e);
+        return;
+    }
     if (hash_is_compact(e)) {
         struct packed *made;
         rdb_put_string(o, hash_packed_bytes(e, &made));
@@ -116,9 +122,9 @@ void rdb_save_hash(struct rdb_out *o, const struct entry *e)
 enum rdb_build rdb_load_set(struct rdb_in *in, struct rdb_building *b)
 {
     struct slice s;
-    if (!begin(in, b)) return rdb_build_ended(in);
+    if (!rdb_build_begin(in, b)) return rdb_build_ended(in);
     if (!b->part && b->left)
-        b->part = set_new(b->key, SLICE("0"), expected(b), b->deadline, b->limits);
+        b->part = set_new(b->key, SLICE("0"), rdb_build_expected(b), b->deadline, b->limits);
     struct value v = { .e = b->part };
     while (b->left) {
         if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
@@ -127,7 +133,7 @@ enum rdb_build rdb_load_set(struct rdb_in *in, struct rdb_building *b)
         if (!added) return damaged(in, "a set has a member twice");
         if (!rdb_build_next(in, b)) break;
     }
-    return b->left ? RDB_PART : built(b);
+    return b->left ? RDB_PART : rdb_build_done(b);
 }
 
 enum rdb_build rdb_load_set_intset(struct rdb_in *in, struct rdb_building *b)
@@ -145,7 +151,13 @@ enum rdb_build rdb_load_set_listpack(struct rdb_in *in, struct rdb_building *b)
     size_t n;
     if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
     if (!packed_valid(s, true, &n)) return damaged(in, "a set's listpack is damaged");
-    if (n) b->e = set_new_packed(b->key, packed_from_bytes(s), b->deadline, b->limits);
+    if (!n) return RDB_BUILT;
+    struct packed *p = packed_from_bytes(s);
+    if (!packed_names_differ(p, 1)) {
+        packed_free(p);
+        return damaged(in, "a set has a member twice");
+    }
+    b->e = set_new_packed(b->key, p, b->deadline, b->limits);
     return RDB_BUILT;
 }
 

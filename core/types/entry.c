@@ -26,7 +26,7 @@ static size_t size_for(const struct entry_spec *s, uint8_t flags)
 
 struct entry *entry_new(const struct entry_spec *s)
 {
-    uint8_t flags = s->flags & (ENTRY_WORD | ENTRY_OWNS);
+    uint8_t flags = s->flags & ENTRY_FORM;
     if (s->deadline != ENTRY_NO_DEADLINE) flags |= ENTRY_DEADLINE;
     if (s->key.n >= LONG_KEY) flags |= ENTRY_LONG_KEY;
     must(s->embed.n <= ENTRY_EMBED_MAX);
@@ -73,7 +73,7 @@ static struct entry *clone(const struct entry *e, struct slice key, int64_t dead
     struct entry_spec s = { .key = key,
                             .type = (enum value_type)e->type,
                             .encoding = e->encoding,
-                            .flags = e->flags & (ENTRY_WORD | ENTRY_OWNS),
+                            .flags = e->flags & ENTRY_FORM,
                             .deadline = deadline };
     if (e->flags & ENTRY_WORD)
         s.word = *entry_word(e);

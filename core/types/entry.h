@@ -35,6 +35,8 @@ enum entry_flags {
     ENTRY_LONG_KEY = 2, /* key length in a word of its own */
     ENTRY_WORD = 4,     /* integer or pointer */
     ENTRY_OWNS = 8,     /* the word is a pointer that the type frees */
+    ENTRY_TIMED = 16,   /* parts of the value have deadlines of their own (fields of a hash) */
+    ENTRY_FORM = ENTRY_WORD | ENTRY_OWNS | ENTRY_TIMED, /* what belongs to the value's form */
 };
 
 struct entry {
@@ -50,7 +52,7 @@ struct entry_spec {
     struct slice key;
     enum value_type type;
     uint8_t encoding;
-    uint8_t flags; /* ENTRY_WORD, ENTRY_OWNS */
+    uint8_t flags; /* of ENTRY_FORM */
     int64_t deadline;
     uint64_t word;
     struct slice embed;

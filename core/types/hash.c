@@ -3,10 +3,12 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/base/vec.h"
+#include "core/types/hash_timed.h"
 #include "core/types/room.h"
 #include "core/types/varlen.h"
+#include "core/types/zset.h"
 
-enum { INLINE, PACKED, TABLE };
+enum { INLINE, PACKED, TABLE, TIMED = HASH_TIMED };
 
 #define SCAN_STEPS_A_PAIR 10 /* buckets: a sparse table must not make one call long */
 
@@ -24,6 +26,11 @@ static const struct type_limits *or_defaults(const struct type_limits *l)
 }
 static struct big *big_of(const struct entry *e) { return entry_ptr(e); }
 static struct packed *packed_of(const struct entry *e) { return entry_ptr(e); }
+/* What has one of the first three encodings: the hash, or the fields of one with deadlines. */
+static const struct entry *plain(const struct entry *e)
+{
+    return e->encoding == TIMED ? timed_of(e)->fields : e;
+}
 
 /* --- cells: | field length | value length | field | value | -------------------------------- */
 
@@ -232,10 +239,11 @@ struct entry *hash_new(struct slice key, int64_t deadline)
         .key = key, .type = VALUE_HASH, .encoding = INLINE, .deadline = deadline });
 }
 
-bool hash_is_compact(const struct entry *e) { return e->encoding != TABLE; }
+bool hash_is_compact(const struct entry *e) { return plain(e)->encoding != TABLE; }
 
 struct slice hash_packed_bytes(const struct entry *e, struct packed **made)
 {
+    e = plain(e);
     must(hash_is_compact(e));
     *made = e->encoding == INLINE ? inline_to_packed(entry_embed(e)) : NULL;
     return packed_bytes(*made ? *made : packed_of(e));
@@ -306,6 +314,7 @@ struct entry *hash_new_packed(struct slice key, struct packed *p, int64_t deadli
 
 size_t hash_count(const struct entry *e)
 {
+    e = plain(e);
     if (e->encoding == INLINE) return inline_count(entry_embed(e));
     return e->encoding == PACKED ? packed_count(packed_of(e)) / 2 : table_count(&big_of(e)->t);
 }
@@ -318,6 +327,7 @@ static size_t find_packed(const struct packed *p, struct slice field)
 
 bool hash_get(const struct entry *e, struct slice field, char tmp[HASH_TMP], struct slice *value)
 {
+    e = plain(e);
     if (e->encoding == INLINE) {
         struct pair_at p;
         bool found = inline_find(entry_embed(e), field, &p);
@@ -354,13 +364,21 @@ static void pair_of(const void *cell, struct hash_pair *out)
 
 void hash_iter_start(struct hash_iter *it, const struct entry *e)
 {
-    it->e = e;
+    it->e = e = plain(e);
+    it->deadlines = NULL;
     it->at = 0;
     if (e->encoding == PACKED) it->at = packed_first(packed_of(e));
     if (e->encoding == TABLE) table_iter_start(&it->it, &big_of(e)->t);
 }
 
-bool hash_iter_next(struct hash_iter *it, struct hash_pair *out)
+void hash_iter_from(struct hash_iter *it, const struct entry *e, int64_t from)
+{
+    hash_iter_start(it, e);
+    it->from = from;
+    if (hash_past(e, from)) it->deadlines = hash_deadlines(e);
+}
+
+static bool iter_any(struct hash_iter *it, struct hash_pair *out)
 {
     struct pair_at p;
     if (it->e->encoding == INLINE) {
@@ -378,6 +396,16 @@ bool hash_iter_next(struct hash_iter *it, struct hash_pair *out)
     const void *cell = table_iter_next(&it->it);
     if (cell) pair_of(cell, out);
     return cell != NULL;
+}
+
+bool hash_iter_next(struct hash_iter *it, struct hash_pair *out)
+{
+    double at;
+    while (iter_any(it, out))
+        if (!it->deadlines || !zset_score(it->deadlines, out->field, &at) ||
+            (int64_t)at >= it->from)
+            return true;
+    return false;
 }
 
 void hash_iter_end(struct hash_iter *it)
@@ -398,6 +426,7 @@ static void inline_nth(const struct entry *e, uint64_t n, struct hash_pair *out)
 
 void hash_random(const struct entry *e, struct rng *rng, struct hash_pair *out)
 {
+    e = plain(e);
     size_t n = hash_count(e);
     must(n > 0);
     if (e->encoding == TABLE)
@@ -427,6 +456,7 @@ void hash_random_many(const struct entry *e, struct rng *rng, size_t n,
                       void (*fn)(void *app, const struct hash_pair *pair), void *app)
 {
     struct hash_pair pair;
+    e = plain(e);
     if (e->encoding == PACKED) {
         random_many_packed(packed_of(e), rng, n, fn, app);
         return;
@@ -455,6 +485,7 @@ static void scan_cell(void *app, void *cell)
 uint64_t hash_scan(const struct entry *e, uint64_t cursor, uint64_t count,
                    void (*fn)(void *app, const struct hash_pair *pair), void *app)
 {
+    e = plain(e);
     if (e->encoding != TABLE) {
         struct hash_iter it;
         struct hash_pair pair;
@@ -509,11 +540,9 @@ static bool put_compact(struct value *v, struct slice field, struct slice value)
     return put_packed(v, field, value);
 }
 
-bool hash_put(struct value *v, struct slice field, struct slice value,
-              const struct type_limits *limits)
+static bool put_plain(struct value *v, struct slice field, struct slice value,
+                      const struct type_limits *l)
 {
-    const struct type_limits *l = or_defaults(limits);
-    must(value_is(v, VALUE_HASH));
     if (v->e->encoding != TABLE && !fits_compact(v->e, field, value, l)) become_table(v, 0, l);
     if (v->e->encoding == TABLE) return put_big(big_of(v->e), field, value);
     bool is_new = put_compact(v, field, value);
@@ -521,9 +550,35 @@ bool hash_put(struct value *v, struct slice field, struct slice value,
     return is_new;
 }
 
-bool hash_remove(struct value *v, struct slice field)
+/* A handle on what is inside; inner_done() when it may have moved. */
+static struct value inner(const struct value *v)
 {
+    return (struct value){ .e = timed_of(v->e)->fields };
+}
+static void inner_done(struct value *v, const struct value *in) { timed_of(v->e)->fields = in->e; }
+
+bool hash_put_keeping(struct value *v, struct slice field, struct slice value,
+                      const struct type_limits *limits)
+{
+    const struct type_limits *l = or_defaults(limits);
     must(value_is(v, VALUE_HASH));
+    if (v->e->encoding != TIMED) return put_plain(v, field, value, l);
+    struct value in = inner(v);
+    bool is_new = put_plain(&in, field, value, l);
+    inner_done(v, &in);
+    return is_new;
+}
+
+bool hash_put(struct value *v, struct slice field, struct slice value,
+              const struct type_limits *limits)
+{
+    bool is_new = hash_put_keeping(v, field, value, limits);
+    if (v->e->encoding == TIMED && !is_new) timed_forget(v, field);
+    return is_new;
+}
+
+static bool remove_plain(struct value *v, struct slice field)
+{
     if (v->e->encoding == TABLE) {
         struct big *b = big_of(v->e);
         void *cell = table_remove(&b->t, hash_of(b, field), &field);
@@ -539,23 +594,47 @@ bool hash_remove(struct value *v, struct slice field)
     return true;
 }
 
+bool hash_remove(struct value *v, struct slice field)
+{
+    must(value_is(v, VALUE_HASH));
+    if (v->e->encoding != TIMED) return remove_plain(v, field);
+    struct value in = inner(v);
+    bool was = remove_plain(&in, field);
+    inner_done(v, &in);
+    if (was) timed_forget(v, field);
+    return was;
+}
+
+static void expect(struct value *v, size_t n, const struct type_limits *l)
+{
+    if (v->e->encoding != TABLE && (int64_t)n > l->hash_max_listpack_entries) become_table(v, n, l);
+}
+
 void hash_expect(struct value *v, size_t n, const struct type_limits *limits)
 {
-    const struct type_limits *l = or_defaults(limits);
-    if (v->e->encoding != TABLE && (int64_t)n > l->hash_max_listpack_entries) become_table(v, n, l);
+    if (v->e->encoding != TIMED) {
+        expect(v, n, or_defaults(limits));
+        return;
+    }
+    struct value in = inner(v);
+    expect(&in, n, or_defaults(limits));
+    inner_done(v, &in);
 }
 
 /* --- the row ------------------------------------------------------------------------------ */
 
 static const char *encoding_name(const struct entry *e)
 {
-    return e->encoding == TABLE ? "hashtable" : "listpack";
+    if (!hash_is_compact(e)) return "hashtable";
+    return e->encoding == TIMED ? "listpackex" : "listpack";
 }
 
 static void free_value(uint8_t encoding, void *ptr)
 {
     if (encoding == PACKED)
         packed_free(ptr);
+    else if (encoding == TIMED)
+        timed_free(ptr);
     else
         big_free(ptr);
 }
@@ -563,6 +642,7 @@ static void free_value(uint8_t encoding, void *ptr)
 static void *copy_value(uint8_t encoding, const void *ptr)
 {
     if (encoding == PACKED) return packed_copy(ptr);
+    if (encoding == TIMED) return timed_copy(ptr);
     return big_copy((struct big *)(uintptr_t)ptr);
 }
 
@@ -570,6 +650,7 @@ static void *copy_value(uint8_t encoding, const void *ptr)
 static size_t value_bytes(uint8_t encoding, const void *ptr, size_t samples)
 {
     if (encoding == PACKED) return packed_mem(ptr);
+    if (encoding == TIMED) return timed_mem(ptr, samples);
     struct big *b = (struct big *)(uintptr_t)ptr;
     struct table_iter it;
     size_t n = 0, sum = 0;
@@ -583,7 +664,10 @@ static size_t value_bytes(uint8_t encoding, const void *ptr, size_t samples)
 
 static size_t effort(uint8_t encoding, const void *ptr)
 {
-    return encoding == PACKED ? 1 : table_count(&((const struct big *)ptr)->t);
+    if (encoding == PACKED) return 1;
+    if (encoding == TABLE) return table_count(&((const struct big *)ptr)->t);
+    const struct timed *t = ptr;
+    return value_free_effort(t->fields) + value_free_effort(t->deadlines);
 }
 
 const struct type_ops hash_ops = {

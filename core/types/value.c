@@ -51,19 +51,34 @@ size_t value_free_effort(const struct entry *e)
     return 1 + type_ops((enum value_type)e->type)->free_effort(e->encoding, entry_ptr(e));
 }
 
+/* The third table, when `n` takes the entry's place. */
+static void retime(struct value *v, struct entry *n)
+{
+    bool was = v->e->flags & ENTRY_TIMED, is = n->flags & ENTRY_TIMED;
+    if (!v->keys || (!was && !is)) return;
+    if (was && is)
+        table_replace(v->timed, v->hash, v->e, n);
+    else if (was)
+        must(table_remove_entry(v->timed, v->hash, v->e));
+    else
+        table_add(v->timed, v->hash, n);
+}
+
 /* Puts `n` in the place of the entry in the tables that hold it, and frees the old block. */
 static void move_to(struct value *v, struct entry *n, bool in_deadlines)
 {
     n->access = v->e->access;
     if (v->keys) table_replace(v->keys, v->hash, v->e, n); /* none: the entry is being made */
     if (v->keys && in_deadlines) table_replace(v->deadlines, v->hash, v->e, n);
+    retime(v, n);
     mem_free(v->e);
     v->e = n;
 }
 
 static bool same_room(const struct entry *e, const struct value_form *f)
 {
-    if ((e->flags & ENTRY_WORD) != (f->flags & ENTRY_WORD)) return false;
+    unsigned change = (unsigned)e->flags ^ f->flags;
+    if (change & (ENTRY_WORD | ENTRY_TIMED)) return false;
     if (f->flags & ENTRY_WORD) return true;
     struct slice k = entry_key(e);
     size_t want = (size_t)(k.p - entry_bytes(e)) + k.n + f->embed.n;
@@ -104,7 +119,7 @@ void value_set_deadline(struct value *v, int64_t deadline)
         struct entry_spec s = { .key = entry_key(e),
                                 .type = (enum value_type)e->type,
                                 .encoding = e->encoding,
-                                .flags = e->flags & (ENTRY_WORD | ENTRY_OWNS),
+                                .flags = e->flags & ENTRY_FORM,
                                 .deadline = deadline };
         if (e->flags & ENTRY_WORD)
             s.word = *entry_word(e);

@@ -18,6 +18,7 @@ struct value {
     struct entry *e;
     struct table *keys;      /* where the entry is at home */
     struct table *deadlines; /* the second table, for entries with a deadline */
+    struct table *timed;     /* the third, for entries whose parts have deadlines (ENTRY_TIMED) */
     uint64_t hash;
 };
 
@@ -29,12 +30,13 @@ static inline bool value_is(const struct value *v, enum value_type t)
 /* The value's new form for value_become(). */
 struct value_form {
     uint8_t encoding;
-    uint8_t flags; /* ENTRY_WORD, ENTRY_OWNS */
+    uint8_t flags; /* of ENTRY_FORM */
     uint64_t word;
     struct slice embed; /* may lie in the old entry */
 };
 /* Same key, deadline and access clock, new payload. What the old word pointed to is the caller's
- * business (the new form may go on using it). Moves the entry if the size asks for it. */
+ * business (the new form may go on using it). Moves the entry if the size asks for it, and keeps
+ * the third table in step. */
 void value_become(struct value *v, const struct value_form *form);
 /* Makes or drops the room for a deadline and sets it; keeps the second table in step. */
 void value_set_deadline(struct value *v, int64_t deadline_ms);

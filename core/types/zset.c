@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/base/table.h"
+#include "core/types/unique.h"
 
 enum { ZSET_PACKED, ZSET_BIG };
 
@@ -209,30 +210,12 @@ static bool packed_is_zset(const struct packed *p, size_t *longest)
     return true;
 }
 
-/* A name may stand there twice with different scores: only a table finds that. */
-static bool names_differ(const struct packed *p)
-{
-    char tmp[PACKED_TMP];
-    static const struct hash_key any = { 1, 2 };
-    struct big *b = big_new(&any);
-    bool differ = true;
-    for (size_t at = packed_first(p); at && differ; at = pair_next(p, at)) {
-        struct slice name = packed_text(p, at, tmp);
-        if (big_find(b, name))
-            differ = false;
-        else
-            table_add(&b->names, hash_bytes(name.p, name.n, &any), zmember_new(0, name));
-    }
-    big_free(b);
-    return differ;
-}
-
 struct entry *zset_new_packed(struct slice key, struct packed *p, int64_t deadline,
                               const struct type_limits *limits)
 {
     const struct type_limits *l = given(limits);
     size_t longest;
-    if (!packed_is_zset(p, &longest) || !names_differ(p)) {
+    if (!packed_is_zset(p, &longest) || !packed_names_differ(p, 2)) {
         packed_free(p);
         return NULL;
     }

@@ -78,13 +78,22 @@ static void digest_set(struct digest *d, const struct entry *e)
     set_iter_end(&it);
 }
 
+static void xored_field(struct digest *d, const struct hash_pair *p, bool timed)
+{
+    struct digest pair = { { 0 } };
+    mixed(&pair, p->field);
+    mixed(&pair, p->value);
+    if (timed) xored(&pair, SLICE("!!hexpire!!"));
+    xored(d, digest_bytes(&pair));
+}
+
 static void digest_hash(struct digest *d, const struct entry *e)
 {
     struct hash_iter it;
     struct hash_pair p;
     hash_iter_start(&it, e);
     while (hash_iter_next(&it, &p))
-        xored_pair(d, p.field, p.value);
+        xored_field(d, &p, hash_deadline(e, p.field) != HASH_NO_DEADLINE);
     hash_iter_end(&it);
 }
 

@@ -9,7 +9,8 @@ extern const struct command cmds_string[], cmds_lcs[];                          
 extern const struct command cmds_list[], cmds_list_block[];                        /* lists */
 extern const struct command cmds_bits[], cmds_hll[];                               /* as bits */
 extern const struct command cmds_keys[], cmds_flush[], cmds_object[], cmds_scan[]; /* any key */
-extern const struct command cmds_hash[], cmds_set[], cmds_set_ops[];
+extern const struct command cmds_hash[], cmds_hash_ttl[];                           /* hashes */
+extern const struct command cmds_set[], cmds_set_ops[];
 extern const struct command cmds_zset[], cmds_zset_pop[], cmds_zset_range[], cmds_zset_ops[];
 extern const struct command cmds_geo[];
 extern const struct command cmds_stream[], cmds_stream_read[], cmds_stream_group[],

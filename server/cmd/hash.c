@@ -1,6 +1,8 @@
 /* The hash family. Shared rules:
  *   - a hash that loses its last field is removed;
  *   - pairs come in no order;
+ *   - a field past its deadline is none to readers (hash_field_seen), but for HLEN and HDEL;
+ *   - a new value ends a field's deadline, a sum keeps it;
  *   - a sum of floats goes to the stream as HSET with the result. */
 #include "core/types/hash.h"
 
@@ -32,10 +34,11 @@ static void put_done(struct call *c, struct value *v, const struct value *to, co
     keyed_event(c, NOTIFY_HASH, event, 1);
 }
 
+/* A sum takes the place of its field, deadline and all; a field that was not there has none. */
 static void put_one(struct call *c, struct value *v, struct slice value, const char *event)
 {
     struct value fresh, *to = target(c, v, &fresh);
-    hash_put(to, c->argv[2], value, limits_of(c));
+    hash_put_keeping(to, c->argv[2], value, limits_of(c));
     put_done(c, v, to, event);
     c->changed++;
 }
@@ -75,7 +78,7 @@ static void cmd_hsetnx(struct call *c)
 {
     struct value v;
     if (!keyed_write(c, 1, VALUE_HASH, &v)) return;
-    bool absent = !v.e || !hash_has(v.e, c->argv[2]);
+    bool absent = !hash_field_seen(&v, c->argv[2], true) || !hash_has(v.e, c->argv[2]);
     if (absent) put_one(c, &v, c->argv[3], "hset");
     reply_int(c, absent);
 }
@@ -104,7 +107,8 @@ static void cmd_hincrby(struct call *c)
     char tmp[HASH_TMP], digits[NUM_I64_MAX];
     if (!arg_int(c, 3, &by)) return;
     if (!keyed_write(c, 1, VALUE_HASH, &v)) return;
-    if (v.e && hash_get(v.e, c->argv[2], tmp, &old) && !num_to_i64(old, &sum)) {
+    if (hash_field_seen(&v, c->argv[2], true) && hash_get(v.e, c->argv[2], tmp, &old) &&
+        !num_to_i64(old, &sum)) {
         reply_error(c, "-ERR hash value is not an integer");
         return;
     }
@@ -114,6 +118,16 @@ static void cmd_hincrby(struct call *c)
     }
     put_one(c, &v, slice_of(digits, num_from_i64(digits, sum)), "hincrby");
     reply_int(c, sum);
+}
+
+/* HSET in the stream would end it. */
+static void also_deadline(struct call *c, int64_t deadline)
+{
+    char digits[NUM_I64_MAX];
+    if (deadline == HASH_NO_DEADLINE) return;
+    call_also_words(c, SLICE("HPEXPIREAT"), c->argv[1],
+                    slice_of(digits, num_from_i64(digits, deadline)), SLICE("FIELDS"), SLICE("1"),
+                    c->argv[2]);
 }
 
 static void cmd_hincrbyfloat(struct call *c)
@@ -131,7 +145,8 @@ static void cmd_hincrbyfloat(struct call *c)
         return;
     }
     if (!keyed_write(c, 1, VALUE_HASH, &v)) return;
-    if (v.e && hash_get(v.e, c->argv[2], tmp, &old) && !num_to_ldouble(old, &sum)) {
+    if (hash_field_seen(&v, c->argv[2], true) && hash_get(v.e, c->argv[2], tmp, &old) &&
+        !num_to_ldouble(old, &sum)) {
         reply_error(c, "-ERR hash value is not a float");
         return;
     }
@@ -143,16 +158,17 @@ static void cmd_hincrbyfloat(struct call *c)
     struct slice result = slice_of(text, num_from_ldouble(text, sum));
     put_one(c, &v, result, "hincrbyfloat");
     call_replace_words(c, SLICE("HSET"), c->argv[1], c->argv[2], result);
+    if (hash_is_timed(v.e)) also_deadline(c, hash_deadline(v.e, c->argv[2]));
     reply_bulk(c, result);
 }
 
 /* ---- reading ---- */
 
-static void reply_field(struct call *c, const struct value *v, int at)
+static void reply_field(struct call *c, struct value *v, int at)
 {
     char tmp[HASH_TMP];
     struct slice value;
-    if (v->e && hash_get(v->e, c->argv[at], tmp, &value))
+    if (hash_field_seen(v, c->argv[at], false) && hash_get(v->e, c->argv[at], tmp, &value))
         reply_bulk(c, value);
     else
         reply_null(c);
@@ -185,14 +201,15 @@ static void cmd_hstrlen(struct call *c)
     struct slice value = { 0 };
     char tmp[HASH_TMP];
     if (!keyed_read(c, 1, VALUE_HASH, &v)) return;
-    if (v.e) hash_get(v.e, c->argv[2], tmp, &value);
+    if (hash_field_seen(&v, c->argv[2], false)) hash_get(v.e, c->argv[2], tmp, &value);
     reply_int(c, (int64_t)value.n);
 }
 
 static void cmd_hexists(struct call *c)
 {
     struct value v;
-    if (keyed_read(c, 1, VALUE_HASH, &v)) reply_int(c, v.e && hash_has(v.e, c->argv[2]));
+    if (!keyed_read(c, 1, VALUE_HASH, &v)) return;
+    reply_int(c, hash_field_seen(&v, c->argv[2], false) && hash_has(v.e, c->argv[2]));
 }
 
 enum { FIELDS = 1, VALUES = 2 };
@@ -209,13 +226,14 @@ static void reply_all(struct call *c, unsigned what)
     struct hash_iter it;
     struct hash_pair p;
     if (!keyed_read(c, 1, VALUE_HASH, &v)) return;
-    size_t n = v.e ? hash_count(v.e) : 0;
+    int64_t from = ks_fields_from(ks_of(c));
+    size_t n = v.e ? hash_count(v.e) - hash_past(v.e, from) : 0;
     if (what == (FIELDS | VALUES))
         reply_map(c, n);
     else
         reply_array(c, n);
     if (!n) return;
-    hash_iter_start(&it, v.e);
+    hash_iter_from(&it, v.e, from);
     while (hash_iter_next(&it, &p))
         reply_pair(c, what, &p);
     hash_iter_end(&it);
@@ -302,10 +320,34 @@ static void draw_many(struct draw *d, const struct entry *e, int64_t count)
         draw_few(d, e, n);
 }
 
+static void draw(struct call *c, struct draw *d, const struct entry *e, int64_t count)
+{
+    struct hash_pair p;
+    if (c->argc > 2) {
+        draw_many(d, e, count);
+    } else {
+        hash_random(e, &ks_of(c)->rng, &p);
+        reply_bulk(c, p.field);
+    }
+}
+
+/* Fields past their deadlines are in the way of draws: these are made from a copy without them. */
+static void draw_seen(struct call *c, struct draw *d, const struct entry *e, int64_t count)
+{
+    struct value seen = { .e = hash_new(SLICE(""), ENTRY_NO_DEADLINE) };
+    struct hash_iter it;
+    struct hash_pair p;
+    hash_iter_from(&it, e, ks_fields_from(ks_of(c)));
+    while (hash_iter_next(&it, &p))
+        hash_put(&seen, p.field, p.value, limits_of(c));
+    hash_iter_end(&it);
+    draw(c, d, seen.e, count);
+    entry_free(seen.e);
+}
+
 static void cmd_hrandfield(struct call *c)
 {
     struct value v;
-    struct hash_pair p;
     struct draw d = { c, c->argc > 3 ? FIELDS | VALUES : FIELDS };
     int64_t count = 0;
     if (c->argc > 2 && !signed_count_arg(c, 2, &count)) return;
@@ -318,17 +360,13 @@ static void cmd_hrandfield(struct call *c)
         return;
     }
     if (!keyed_read(c, 1, VALUE_HASH, &v)) return;
-    if (c->argc > 2) {
-        if (v.e)
-            draw_many(&d, v.e, count);
-        else
-            reply_array(c, 0);
-    } else if (v.e) {
-        hash_random(v.e, &ks_of(c)->rng, &p);
-        reply_bulk(c, p.field);
-    } else {
+    size_t past = v.e ? hash_past(v.e, ks_fields_from(ks_of(c))) : 0;
+    if (v.e && past < hash_count(v.e))
+        (past ? draw_seen : draw)(c, &d, v.e, count);
+    else if (c->argc > 2)
+        reply_array(c, 0);
+    else
         reply_null(c);
-    }
 }
 
 /* ---- HSCAN ---- */
@@ -337,12 +375,21 @@ struct hscan {
     struct scan_out out;
     struct scan_options o;
     bool novalues;
+    const struct entry *timed; /* NULL: no field is past its deadline */
+    int64_t from;
 };
+
+static bool is_past(const struct entry *e, struct slice field, int64_t from)
+{
+    int64_t deadline = hash_deadline(e, field);
+    return deadline != HASH_NO_DEADLINE && deadline < from;
+}
 
 static void collect(void *app, const struct hash_pair *p)
 {
     struct hscan *s = app;
     if (!scan_wants(&s->o, p->field)) return;
+    if (s->timed && is_past(s->timed, p->field, s->from)) return;
     scan_out_add(&s->out, p->field);
     if (!s->novalues) scan_out_add(&s->out, p->value);
 }
@@ -357,6 +404,8 @@ static void cmd_hscan(struct call *c)
     if (!keyed_read(c, 1, VALUE_HASH, &v)) return;
     if (v.e) {
         if (!scan_options_arg(c, 3, 0, &s.o, &s.novalues)) return;
+        s.from = ks_fields_from(ks_of(c));
+        if (hash_past(v.e, s.from)) s.timed = v.e;
         next = hash_scan(v.e, cursor, s.o.count, collect, &s);
     }
     scan_reply(c, next, &s.out);

@@ -45,6 +45,14 @@ static inline bool keyed_write(struct call *c, int at, enum value_type type, str
     return false;
 }
 
+/* A field of the hash is there and not past its deadline. With its last field the hash goes:
+ * v->e may be NULL afterwards. */
+static inline bool hash_field_seen(struct value *v, struct slice field, bool write)
+{
+    if (!v->e) return false;
+    return __builtin_expect(!(v->e->flags & ENTRY_TIMED), 1) || ks_field_seen(v, field, write);
+}
+
 /* The key of argv[at] was changed by this call. */
 static inline void keyed_event(struct call *c, unsigned cls, const char *event, int at)
 {

@@ -214,7 +214,9 @@ static bool look_up(const struct sort *s, struct slice pattern, struct slice ele
     bool found = ks_read(db_of(s->c), buf_slice(&key), lookup_flags(s->c), &v);
     buf_free(&key);
     if (!found) return false;
-    if (field.n) return value_is(&v, VALUE_HASH) && hash_get(v.e, field, tmp, out);
+    if (field.n)
+        return value_is(&v, VALUE_HASH) && hash_field_seen(&v, field, false) &&
+               hash_get(v.e, field, tmp, out);
     if (!value_is(&v, VALUE_STRING)) return false;
     *out = string_get(v.e, tmp);
     return true;

@@ -223,6 +223,92 @@ START_TEST(hash_values_grow_and_shrink_in_place)
 }
 END_TEST
 
+/* --- deadlines ---------------------------------------------------------------------------- */
+
+#define NAMES 40
+
+static struct slice name_of(char room[8], int i)
+{
+    return slice_of(room, (size_t)snprintf(room, 8, i % 3 ? "f%d" : "%d", i));
+}
+
+static void same_deadlines(const struct entry *e, const int64_t want[NAMES], int64_t before)
+{
+    struct hash_timed_field first[NAMES];
+    struct hash_iter it;
+    struct hash_pair p;
+    char room[8];
+    size_t timed = 0, past = 0, seen = 0, have = 0;
+    int64_t last = 0;
+    for (int i = 0; i < NAMES; i++) { /* -2: no such field */
+        struct slice f = name_of(room, i);
+        ck_assert(hash_has(e, f) == (want[i] != -2));
+        ck_assert_int_eq(hash_deadline(e, f), want[i] < 0 ? HASH_NO_DEADLINE : want[i]);
+        timed += want[i] >= 0;
+        past += want[i] >= 0 && want[i] < before;
+        have += want[i] != -2;
+    }
+    ck_assert(hash_is_timed(e) == (timed > 0));
+    ck_assert_uint_eq(hash_past(e, before), past);
+    ck_assert_uint_eq(hash_earliest(e, before, first, NAMES), past);
+    for (size_t i = 0; i < past; last = first[i++].deadline)
+        ck_assert(first[i].deadline >= last &&
+                  hash_deadline(e, first[i].field) == first[i].deadline);
+    hash_iter_from(&it, e, before);
+    for (; hash_iter_next(&it, &p); seen++) {
+        int64_t at = hash_deadline(e, p.field);
+        ck_assert(at == HASH_NO_DEADLINE || at >= before);
+    }
+    hash_iter_end(&it);
+    ck_assert_uint_eq(seen, have - past);
+}
+
+static void change_deadlines(struct value *v, int64_t want[NAMES], struct rng *r,
+                             const struct type_limits *l)
+{
+    char room[8];
+    int i = (int)rng_below(r, NAMES), what = (int)rng_below(r, 8);
+    int64_t at = (int64_t)rng_below(r, 1000);
+    struct slice f = name_of(room, i);
+    if (what < 2) {
+        ck_assert(hash_put(v, f, SLICE("value"), l) == (want[i] == -2));
+        want[i] = -1;
+    } else if (what == 2) {
+        ck_assert(hash_put_keeping(v, f, SLICE("7"), l) == (want[i] == -2));
+        if (want[i] == -2) want[i] = -1;
+    } else if (what == 3) {
+        ck_assert(hash_remove(v, f) == (want[i] != -2));
+        want[i] = -2;
+    } else if (want[i] != -2) {
+        want[i] = what == 4 ? -1 : at;
+        hash_set_deadline(v, f, want[i], l);
+    }
+}
+
+START_TEST(deadlines_of_fields_are_an_array)
+{
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        struct rng r;
+        struct type_limits l = small();
+        int64_t want[NAMES];
+        struct value v = { .e = hash_new(SLICE("k"), seed % 2 ? 77 : ENTRY_NO_DEADLINE) };
+        rng_seed(&r, seed);
+        if (seed % 4 == 0) l.hash_max_listpack_entries = l.zset_max_listpack_entries = 5;
+        for (int i = 0; i < NAMES; i++)
+            want[i] = -2;
+        for (int step = 0; step < 1500; step++) {
+            change_deadlines(&v, want, &r, &l);
+            if (step % 20 == 0) same_deadlines(v.e, want, (int64_t)rng_below(&r, 1100));
+        }
+        struct entry *copy = entry_copy(v.e, SLICE("copy"), ENTRY_NO_DEADLINE);
+        ck_assert_uint_gt(value_mem(v.e, 0), 0);
+        entry_free(v.e);
+        same_deadlines(copy, want, 500);
+        entry_free(entry_rekey(copy, SLICE("another")));
+    }
+}
+END_TEST
+
 START_TEST(varlen_reads_what_it_wrote)
 {
     static const size_t n[] = { 0, 1, 127, 128, 16383, 16384, 1u << 21, (size_t)1 << 40 };
@@ -241,6 +327,7 @@ static const struct unit_case cases[] = {
     UNIT(hash_follows_the_limits),
     UNIT(hash_takes_a_packed),
     UNIT(hash_values_grow_and_shrink_in_place),
+    UNIT(deadlines_of_fields_are_an_array),
     UNIT(varlen_reads_what_it_wrote),
 };
 UNIT_MAIN("hash", cases)

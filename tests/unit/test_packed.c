@@ -3,6 +3,7 @@
 #include "core/types/intset.h"
 #include "core/types/packed.h"
 #include "core/types/room.h"
+#include "core/types/unique.h"
 #include "tests/unit/check_main.h"
 
 /* --- the plain model: an array of texts --------------------------------------------------- */
@@ -292,7 +293,31 @@ START_TEST(intset_refuses_disorder)
 }
 END_TEST
 
+START_TEST(packed_names_that_come_twice_are_seen)
+{
+    static const size_t sizes[] = { 1, 2, 10, 24, 25, 300 };
+    for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+        for (unsigned step = 1; step <= 3; step++) {
+            struct packed *p = packed_new();
+            char name[16];
+            for (size_t i = 0; i < sizes[k]; i++) {
+                sprintf(name, i % 2 ? "%zu" : "n%zu", i * 7 % 1009);
+                packed_append(&p, slice_z(name));
+                for (unsigned s = 1; s < step; s++)
+                    packed_append(&p, SLICE("same"));
+            }
+            ck_assert(packed_names_differ(p, step));
+            packed_append(&p, slice_z(sizes[k] > 1 ? "7" : "n0"));
+            for (unsigned s = 1; s < step; s++)
+                packed_append(&p, SLICE("other"));
+            ck_assert(!packed_names_differ(p, step));
+            packed_free(p);
+        }
+}
+END_TEST
+
 static const struct unit_case cases[] = {
+    UNIT(packed_names_that_come_twice_are_seen),
     UNIT(packed_is_an_array),
     UNIT(packed_bytes_are_redis),
     UNIT(packed_finds),
