@@ -10,6 +10,7 @@ static void expire(struct value *v, size_t n, const struct slice *fields)
     struct ks_db *db = ks_db_of(v);
     struct keyspace *ks = db->ks;
     struct buf names = { 0 };
+    table_visit_first(v->keys, v->hash);
     touch_before(&ks->touch, db->id, entry_key(v->e));
     if (ks->hooks.fields_expired)
         ks->hooks.fields_expired(ks->hooks.app, db->id, entry_key(v->e), n, fields,
