@@ -17,6 +17,8 @@ struct batch_settings {
     bool diskless;
     int64_t delay_ms;
     int max_replicas; /* start at once when that many wait; 0: no such rule */
+    int expected;     /* replicas that were here a moment ago, or are shaking hands: nobody to wait
+                         for, no delay */
 };
 enum batch_form { BATCH_NONE, BATCH_FILE, BATCH_PIPE };
 struct batch_plan {

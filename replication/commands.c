@@ -135,6 +135,7 @@ static void cmd_replconf(struct call *c)
     if (a == PEER_OK) reply_ok(c);
     else if (a == PEER_REFUSED) reply_error(c, error);
     else if (a == PEER_SILENT) {
+        replica_check_digest(p);
         waits_check(r);
         handover_acked(r);
     }
@@ -195,14 +196,58 @@ static void cmd_wait(struct call *c)
         reply_error(c, "timeout is negative");
         return;
     }
-    int count = waits_count(r, feed_end(&r->feed));
-    bool may_block = !r->host.may_block || r->host.may_block(r->host.arg, c->client);
-    if (count >= need || !may_block) {
-        reply_int(c, count);
+    struct wait_want w = { .kind = &wait_replicas,
+                           .need = need < INT32_MAX ? (int)need : INT32_MAX,
+                           .offset = feed_end(&r->feed) };
+    waits_begin(r, c, &w, timeout_ms);
+}
+
+static void cmd_waitaof(struct call *c)
+{
+    struct replication *r = repl_of(c);
+    int64_t local, need, timeout_ms;
+    if (!arg_int_range(c, 1, 0, 1, &local, "value is out of range, value must between 0 and 1"))
+        return;
+    if (!arg_int_range(c, 2, 0, INT64_MAX, &need, "value is out of range, must be positive"))
+        return;
+    if (!arg_int(c, 3, &timeout_ms)) return;
+    if (timeout_ms < 0) {
+        reply_error(c, "timeout is negative");
         return;
     }
-    waits_add(r, c->client, need < INT32_MAX ? (int)need : INT32_MAX, timeout_ms);
-    c->blocked = true;
+    if (!replication_is_master(r)) {
+        reply_error(c, "WAITAOF cannot be used with replica instances. Please also note that "
+                       "writes to replicas are just local and are not propagated.");
+        return;
+    }
+    struct wait_want w = { .kind = &wait_disks,
+                           .local = (int)local,
+                           .need = need < INT32_MAX ? (int)need : INT32_MAX,
+                           .offset = feed_end(&r->feed) };
+    if (!waits_disk(r, &w.written) && local) {
+        reply_error(c, "WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+        return;
+    }
+    waits_begin(r, c, &w, timeout_ms);
+}
+
+/* WAITOFFSET replid offset timeout: this node has what another one had there. */
+static void cmd_waitoffset(struct call *c)
+{
+    struct wait_want w = { .kind = &wait_offset };
+    int64_t timeout_ms;
+    if (!replid_read(c->argv[1], w.replid)) {
+        reply_error(c, "a replication id has 40 hexadecimal digits");
+        return;
+    }
+    if (!arg_int_range(c, 2, 0, INT64_MAX, &w.offset, "value is out of range, must be positive"))
+        return;
+    if (!arg_int(c, 3, &timeout_ms)) return;
+    if (timeout_ms < 0) {
+        reply_error(c, "timeout is negative");
+        return;
+    }
+    waits_begin(repl_of(c), c, &w, timeout_ms);
 }
 
 /* ---- FAILOVER ---- */
@@ -276,6 +321,15 @@ const struct command cmds_replication[] = {
       .summary =
           "Waits until so many replicas have what was written so far, or the time is up.",
       .syntax = "numreplicas:integer timeout:integer", .hints = wait_hints },
+    { "WAITAOF", cmd_waitaof, .arity = 4, .flags = CMD_NOSCRIPT, .acl = ACL_CONNECTION,
+      .since = "7.2.0", .group = "generic", .complexity = "O(1)",
+      .summary = "Waits until the disks here and of so many replicas have what was written so far.",
+      .syntax = "numlocal:integer numreplicas:integer timeout:integer", .hints = wait_hints },
+    { "WAITOFFSET", cmd_waitoffset, .arity = 4,
+      .flags = CMD_NOSCRIPT | CMD_STALE | CMD_LOADING, .acl = ACL_CONNECTION,
+      .since = "7.2.0", .group = "generic", .complexity = "O(1)",
+      .summary = "Waits until this node has what another one of its history had at an offset.",
+      .syntax = "replid:string offset:integer timeout:integer" },
     { "FAILOVER", cmd_failover, .arity = -1, .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE,
       .since = "6.2.0", .group = "server", .complexity = "O(1)",
       .summary = "Hands the master's role over to a replica without loss.",

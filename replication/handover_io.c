@@ -75,8 +75,10 @@ void handover_acked(struct replication *r)
 void handover_linked(struct replication *r)
 {
     if (r->hand.state != HANDOVER_GOES) return;
-    if (r->link.hand == LINK_HAND_DONE) finish(r);
-    else if (r->link.hand == LINK_HAND_REFUSED)
+    if (r->link.hand == LINK_HAND_DONE) {
+        finish(r);
+        if (r->host.demoted) r->host.demoted(r->host.arg);
+    } else if (r->link.hand == LINK_HAND_REFUSED)
         give_up(r, "Failover target rejected psync request");
 }
 

@@ -55,6 +55,13 @@ struct repl_host {
     void (*master_changed)(void *arg, const char *host, int port);
     /* Number of keys, all databases. */
     uint64_t (*keys)(void *arg);
+    /* The append-only file: up to this offset of the stream it is on disk; -1: there is none, or
+     * nobody knows. When it grows the host calls replication_fsynced(). NULL: always -1. */
+    int64_t (*fsynced)(void *arg);
+    /* Bytes ever written to it, and of these on disk; false: there is none. NULL: false. */
+    bool (*disk)(void *arg, uint64_t *written, uint64_t *synced);
+    /* We were master and are replica for good: clients that wrote should look for another one. */
+    void (*demoted)(void *arg);
     /* False inside EXEC: a command that would block answers at once. NULL: always true. */
     bool (*may_block)(void *arg, struct client *cl);
 };

@@ -32,6 +32,14 @@ static void link_fields(const struct replication *r, struct buf *out)
     if (!up)
         buf_fmt(out, "master_link_down_since_seconds:%lld\r\n",
                 l->down_since_ms >= 0 ? (long long)((now - l->down_since_ms) / 1000) : -1LL);
+    if (l->last_error[0])
+        buf_fmt(out,
+                "master_link_last_error:%s\r\nmaster_link_last_error_kind:%s\r\n"
+                "master_link_last_error_seconds_ago:%lld\r\n",
+                l->last_error, l->error_kind, (long long)((now - l->last_error_ms) / 1000));
+    buf_fmt(out, "master_link_errors:%llu\r\n", (unsigned long long)l->errors);
+    int64_t stale = replication_staleness_ms(r);
+    buf_fmt(out, "replica_staleness_ms:%lld\r\n", stale == INT64_MAX ? -1LL : (long long)stale);
     buf_fmt(out, "slave_priority:%d\r\nslave_read_only:%d\r\nreplica_announced:%d\r\n",
             r->set.priority, r->set.read_only, r->set.announced);
 }
@@ -46,8 +54,12 @@ static void replica_lines(const struct replication *r, struct buf *out)
         replica_ip(p, ip, sizeof(ip));
         long long lag = 0;
         if (peer_online(&p->peer)) lag = (repl_now(r) - p->peer.acked_at_ms) / 1000;
-        buf_fmt(out, "slave%d:ip=%s,port=%d,state=%s,offset=%lld,lag=%lld\r\n", i++, ip,
-                p->peer.port, peer_state_name(&p->peer), (long long)p->peer.acked, lag);
+        buf_fmt(out, "slave%d:ip=%s,port=%d,state=%s,offset=%lld,lag=%lld", i++, ip, p->peer.port,
+                peer_state_name(&p->peer), (long long)p->peer.acked, lag);
+        if (p->peer.capa & CAPA_LIVE_ACK)
+            buf_fmt(out, ",lag_ms=%lld",
+                    (long long)peer_lag_ms(&p->peer, feed_end(&r->feed), repl_now(r)));
+        buf_putz(out, "\r\n");
     }
 }
 
@@ -66,10 +78,15 @@ void replication_info(const struct replication *r, struct buf *out)
     buf_fmt(out, "master_repl_offset:%lld\r\n", (long long)feed_end(&r->feed));
     buf_fmt(out, "second_repl_offset:%lld\r\n", (long long)history_second_offset(&r->history));
     buf_fmt(out, "repl_backlog_active:%d\r\n", open);
-    buf_fmt(out, "repl_backlog_size:%llu\r\n", (unsigned long long)r->set.backlog_bytes);
+    buf_fmt(out, "repl_backlog_size:%llu\r\n", (unsigned long long)r->feed.backlog_bytes);
     buf_fmt(out, "repl_backlog_first_byte_offset:%lld\r\n",
             open ? (long long)feed_first(&r->feed) : 0LL);
     buf_fmt(out, "repl_backlog_histlen:%lld\r\n", (long long)feed_held(&r->feed));
+    buf_fmt(out, "repl_backlog_seconds:%lld\r\n", 
+            (long long)backlog_covers_s(&r->backlog, feed_held(&r->feed)));
+    buf_fmt(out, "repl_digest_checked:%llu\r\nrepl_digest_mismatches:%llu\r\n",
+            (unsigned long long)r->digests, (unsigned long long)r->digest_differs);
+    if (r->differs_at[0]) buf_fmt(out, "repl_digest_last_mismatch:%s\r\n", r->differs_at);
 }
 
 struct repl_stats replication_stats(const struct replication *r) { return r->stats; }

@@ -56,7 +56,7 @@ void link_configure(struct link *l, const struct link_settings *s)
 
 void link_init(struct link *l, const struct link_settings *s, uint64_t seed)
 {
-    *l = (struct link){ .state = LINK_NONE, .down_since_ms = -1 };
+    *l = (struct link){ .state = LINK_NONE, .down_since_ms = -1, .fsynced = -1 };
     link_configure(l, s);
     rng_seed(&l->rng, seed);
     resp_request_init(&l->request, STREAM_BULK_MAX);
@@ -111,6 +111,7 @@ static void end(struct link *l, int64_t now, struct link_actions *out)
 
 static void lose(struct link *l, int64_t now, struct link_actions *out)
 {
+    l->errors++;
     l->last_error_ms = now;
     end(l, now, out);
     retry(l, now, out);
@@ -173,25 +174,37 @@ static void on_up(struct link *l, const struct link_event *e, struct link_action
     l->connected = true;
     l->state = LINK_HANDSHAKE;
     l->legacy = false;
+    l->shared = 0;
     l->step = 0;
     l->last_io_ms = e->now_ms;
     link_note(out, NOTE_NOTICE, "Non blocking connect for SYNC fired the event.");
     send_group(l, e->now_ms, out);
 }
 
+static const char *kind_of(const struct link_event *e)
+{
+    static const char *const kinds[][2] = { { "refused", "refused" }, { "imed out", "timeout" },
+                                            { "timeout", "timeout" }, { "TLS", "tls" },
+                                            { "SSL", "tls" } };
+    if (e->error_kind) return e->error_kind;
+    for (size_t i = 0; e->text && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strstr(e->text, kinds[i][0])) return kinds[i][1];
+    return "network";
+}
+
 static void on_down(struct link *l, const struct link_event *e, struct link_actions *out)
 {
-    const char *why = e->text ? e->text : "connection lost";
+    const char *why = e->text ? e->text : "connection lost", *kind = kind_of(e);
     switch (l->state) {
     case LINK_NONE:
     case LINK_WAIT: return;
     case LINK_CONNECTING:
-        link_blame(l, "Error condition on socket for SYNC: %s", why);
+        link_blame(l, kind, "Error condition on socket for SYNC: %s", why);
         link_note(out, NOTE_WARNING, "%s", l->last_error);
         l->state = LINK_WAIT; /* nothing left to close */
         break;
     case LINK_STREAM:
-        link_blame(l, "Connection with master lost: %s", why);
+        link_blame(l, kind, "Connection with master lost: %s", why);
         link_note(out, NOTE_WARNING, "Connection with master lost.");
         link_note(out, NOTE_NOTICE, "Caching the disconnected master state.");
         break;
@@ -199,7 +212,7 @@ static void on_down(struct link *l, const struct link_event *e, struct link_acti
         l->connected = false;
         return;
     default:
-        link_blame(l, "I/O error trying to sync with MASTER: %s", why);
+        link_blame(l, kind, "I/O error trying to sync with MASTER: %s", why);
         link_note(out, NOTE_WARNING, "%s", l->last_error);
     }
     l->connected = false;
@@ -220,9 +233,10 @@ static bool take_line(struct slice *rest, struct slice *line)
     return true;
 }
 
-static void give_up(struct link *l, int64_t now, struct link_actions *out, const char *why)
+static void give_up(struct link *l, int64_t now, struct link_actions *out, const char *kind,
+                    const char *why)
 {
-    link_blame(l, "%s", why);
+    link_blame(l, kind, "%s", why);
     link_note(out, NOTE_WARNING, "%s", why);
     lose(l, now, out);
 }
@@ -232,18 +246,27 @@ static bool line_or_fault(struct link *l, int64_t now, struct slice *rest, struc
 {
     if (take_line(rest, line)) return true;
     if (rest->n > LINK_LINE_MAX)
-        give_up(l, now, out, "Too long a line from MASTER in the handshake");
+        give_up(l, now, out, "protocol", "Too long a line from MASTER in the handshake");
     return false;
 }
 
 static void write_ack(struct link *l, int64_t offset, int64_t now, struct link_actions *out)
 {
     if (l->legacy || !l->connected) return;
-    char text[NUM_I64_MAX];
-    size_t n = num_from_i64(text, offset);
-    struct slice argv[] = { SLICE("REPLCONF"), SLICE("ACK"), slice_of(text, n) };
+    char text[NUM_I64_MAX], disk[NUM_I64_MAX], mark[DIGEST_TEXT_MAX];
+    struct slice argv[7] = { SLICE("REPLCONF"), SLICE("ACK"),
+                             slice_of(text, num_from_i64(text, offset)) };
+    int n = 3;
+    if (l->fsynced >= 0) {
+        argv[n++] = SLICE("FACK");
+        argv[n++] = slice_of(disk, num_from_i64(disk, l->fsynced));
+    }
+    if (l->shared & CAPA_DIGEST && l->digest.end > 0) {
+        argv[n++] = SLICE("DIGEST");
+        argv[n++] = digest_write(l->digest, mark);
+    }
     struct buf b = { 0 };
-    resp_command(&b, 3, argv);
+    resp_command(&b, n, argv);
     write_own(l, out, &b, now);
 }
 
@@ -252,6 +275,7 @@ static void go_up(struct link *l, int64_t now, struct link_actions *out)
     reset_stream(l);
     l->state = LINK_STREAM;
     l->up_at_ms = l->last_io_ms = now;
+    l->digest = (struct digest_mark){ 0 };
     write_ack(l, l->offset, now, out);
 }
 
@@ -313,7 +337,7 @@ static bool read_head(struct link *l, int64_t now, struct slice *rest, struct li
                      "Bad protocol from MASTER, the first byte is not '$' (we "
                      "received '%.40s'), are you sure the host and port are right?",
                      text);
-        give_up(l, now, out, why);
+        give_up(l, now, out, line.p[0] == '-' ? "refused by master" : "protocol", why);
         return true;
     }
     if (l->size >= 0)
@@ -381,6 +405,7 @@ static bool read_snapshot(struct link *l, int64_t now, struct slice *rest, struc
 static bool read_stream(struct link *l, int64_t now, struct slice *rest, struct link_actions *out)
 {
     while (l->scanned == 0 && rest->n > 0 && rest->p[0] == '\n') {
+        if (l->shared & CAPA_BEAT) l->fresh_ms = now; /* all before it has been applied */
         rest->p++;
         rest->n--;
     }
@@ -454,6 +479,7 @@ bool link_next(struct link *l, struct slice bytes, struct link_command *out)
 
 static void on_applied(struct link *l, const struct link_event *e, struct link_actions *out)
 {
+    bool moved = l->done > 0;
     l->taken += l->done;
     l->offset += (int64_t)l->done;
     l->scanned -= l->done;
@@ -462,11 +488,23 @@ static void on_applied(struct link *l, const struct link_event *e, struct link_a
     if (l->fault || !e->ok) {
         l->replid[0] = '\0'; /* who knows what the bytes before meant */
         link_note(out, NOTE_WARNING, "Discarding previously cached master state.");
-        give_up(l, e->now_ms, out, "Protocol error from the master: its stream is not understood");
+        give_up(l, e->now_ms, out, "protocol",
+                "Protocol error from the master: its stream is not understood");
         return;
     }
-    if (l->ack_asked) write_ack(l, l->ack_offset, e->now_ms, out);
+    if (!(l->shared & CAPA_BEAT) && l->waiting_bytes == 0) l->fresh_ms = e->now_ms;
+    if (l->shared & CAPA_LIVE_ACK) {
+        if (moved) write_ack(l, l->offset, e->now_ms, out);
+    } else if (l->ack_asked) {
+        write_ack(l, l->ack_offset, e->now_ms, out);
+    }
     l->ack_asked = false;
+}
+
+static void on_fsynced(struct link *l, const struct link_event *e, struct link_actions *out)
+{
+    if (l->state == LINK_STREAM && l->shared & CAPA_LIVE_ACK)
+        write_ack(l, l->offset, e->now_ms, out);
 }
 
 static void on_loaded(struct link *l, const struct link_event *e, struct link_actions *out)
@@ -474,7 +512,7 @@ static void on_loaded(struct link *l, const struct link_event *e, struct link_ac
     if (l->state != LINK_LOADING) return;
     if (!e->ok) {
         l->state = LINK_PREPARE; /* nothing left to abort */
-        link_blame(l, "Failed trying to load the MASTER synchronization DB: %s",
+        link_blame(l, "bad snapshot", "Failed trying to load the MASTER synchronization DB: %s",
                    e->text ? e->text : "unknown error");
         link_note(
             out, NOTE_WARNING,
@@ -492,7 +530,7 @@ static void on_loaded(struct link *l, const struct link_event *e, struct link_ac
     bool lost = !l->connected;
     go_up(l, e->now_ms, out);
     if (!lost) return;
-    link_blame(l, "Connection with master lost while its snapshot was loaded");
+    link_blame(l, "network", "Connection with master lost while its snapshot was loaded");
     link_note(out, NOTE_WARNING, "Connection with master lost.");
     l->failures = 0;
     lose(l, e->now_ms, out);
@@ -528,7 +566,7 @@ static void on_tick(struct link *l, const struct link_event *e, struct link_acti
     }
     const char *late = timeout_text(l);
     if (late && e->now_ms - l->last_io_ms > l->set.timeout_ms) {
-        give_up(l, e->now_ms, out, late);
+        give_up(l, e->now_ms, out, "timeout", late);
         return;
     }
     if (e->now_ms < write_due(l)) return;
@@ -556,6 +594,7 @@ void link_step(struct link *l, const struct link_event *e, struct link_actions *
         [LINK_BOOT] = on_boot, [LINK_FOLLOW] = on_boot,   [LINK_DETACH] = on_detach,
         [LINK_UP] = on_up,     [LINK_DOWN] = on_down,     [LINK_BYTES] = on_bytes,
         [LINK_TICK] = on_tick, [LINK_LOADED] = on_loaded, [LINK_APPLIED] = on_applied,
+        [LINK_FSYNCED] = on_fsynced,
     };
     on[e->kind](l, e, out);
 }

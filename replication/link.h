@@ -23,6 +23,8 @@
 #include "core/base/str.h"
 #include "core/base/vec.h"
 #include "core/resp/read.h"
+#include "replication/capa.h"
+#include "replication/digest.h"
 #include "replication/history.h"
 #include "replication/note.h"
 
@@ -54,6 +56,7 @@ struct link_settings {
     const char *user, *password;  /* "" none; all texts are lent until the next link_configure */
     int listening_port;
     const char *announce_ip;      /* "" none */
+    unsigned capa;                /* beyond eof and psync2: what is offered */
 };
 
 struct link {
@@ -67,6 +70,10 @@ struct link {
     int64_t offset;              /* bytes applied */
     enum link_hand hand;
     int hand_sent;               /* so often: the target may have heard of it */
+    unsigned shared;             /* what this master can too */
+    int64_t fsynced;             /* of the offset, on disk; -1: no append-only file. The driver's */
+    struct digest_mark digest;   /* to be named in acknowledgements. The driver's */
+    int64_t fresh_ms;            /* at this time nothing that the master had was missing here */
     bool legacy;                 /* master too old for PSYNC: no offsets, no acks */
     /* connection */
     bool connected;              /* between UP and DOWN/CLOSE */
@@ -76,6 +83,8 @@ struct link {
     int64_t up_at_ms, down_since_ms; /* down_since -1: never was up */
     char last_error[LINK_ERROR_MAX]; /* why the last attempt or link ended, "" never */
     int64_t last_error_ms;
+    const char *error_kind;    /* of it, in a word or two: refused, dns, auth, loading ... */
+    uint64_t errors;
     /* snapshot under way */
     char new_replid[REPLID_LEN + 1]; /* "" when the master named none (SYNC) */
     int64_t new_offset;
@@ -102,6 +111,7 @@ enum link_event_kind {
     LINK_TICK,    /* at link_deadline, or more often */
     LINK_LOADED,  /* answer to SNAPSHOT_END: ok, text says why not */
     LINK_APPLIED, /* answer to APPLY: link_next has given false */
+    LINK_FSYNCED, /* link->fsynced grew */
 };
 struct link_event {
     enum link_event_kind kind;
@@ -112,7 +122,7 @@ struct link_event {
     int64_t offset;
     struct slice bytes;
     bool ok, hand;
-    const char *text;
+    const char *text, *error_kind;
 };
 
 enum link_action_kind {

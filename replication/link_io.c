@@ -38,7 +38,7 @@ static void on_resolved(void *arg, const char *ip, const char *why)
     struct link_run *k = &r->lrun;
     k->resolving = 0;
     if (ip == NULL) {
-        link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+        link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why, .error_kind = "dns" });
         return;
     }
     struct conn_target t = { .ip = ip, .port = r->link.port, .timeout_ms = r->link.set.timeout_ms };
@@ -180,11 +180,16 @@ static void apply_stream(struct replication *r, struct slice bytes)
 {
     struct link_command c;
     bool ok = true;
+    uint64_t errors = r->front->stats.unexpected_error_replies;
     while (ok && link_next(&r->link, bytes, &c))
         ok = r->host.apply(r->host.arg, c.argc, c.argv, c.raw);
+    /* A command that the master could run and we could not: the data differ. */
+    if (r->front->stats.unexpected_error_replies != errors) digest_spoil(&r->digest);
     /* Verbatim, so that replicas of ours stand at the same offsets; whole units only. */
-    if (r->link.done > 0) feed_append(&r->feed, slice_of(bytes.p, r->link.done));
+    if (r->link.done > 0) repl_put(r, slice_of(bytes.p, r->link.done));
+    r->link.digest = r->digest.last;
     link_io_step(r, (struct link_event){ .kind = LINK_APPLIED, .ok = ok });
+    waits_check(r);
 }
 
 /* ---- actions ---- */
@@ -238,6 +243,7 @@ void link_io_step(struct replication *r, struct link_event e)
 {
     struct link_actions out = { 0 };
     e.now_ms = repl_now(r);
+    r->link.fsynced = waits_fsynced(r);
     link_step(&r->link, &e, &out);
     for (size_t i = 0; i < out.list.n; i++) perform(r, &out.list.at[i]);
     link_actions_free(&out);
@@ -267,6 +273,7 @@ static struct link_settings link_settings_of(const struct replication *r)
         .password = r->set.masterauth,
         .listening_port = r->set.announce_port ? r->set.announce_port : r->set.port,
         .announce_ip = r->set.announce_ip,
+        .capa = CAPA_LIVE_ACK | CAPA_DIGEST | (r->set.max_staleness_ms ? CAPA_BEAT : 0),
     };
 }
 

@@ -18,8 +18,9 @@ void link_note(struct link_actions *out, enum note_level level, const char *fmt,
     vec_push(&out->list, a);
 }
 
-void link_blame(struct link *l, const char *fmt, ...)
+void link_blame(struct link *l, const char *kind, const char *fmt, ...)
 {
+    l->error_kind = kind;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(l->last_error, sizeof(l->last_error), fmt, ap);
@@ -42,7 +43,8 @@ static enum link_verdict answer_ping(struct link *l, struct slice line, struct l
         link_note(out, NOTE_NOTICE, "Master replied to PING, replication can continue...");
         return LINK_NEXT;
     }
-    link_blame(l, "Error reply to PING from master: '%.*s'", SLICE_ARG(line));
+    link_blame(l, slice_starts(line, "-LOADING") ? "loading" : "refused by master",
+               "Error reply to PING from master: '%.*s'", SLICE_ARG(line));
     link_note(out, NOTE_WARNING, "%s", l->last_error);
     return LINK_GIVE_UP;
 }
@@ -61,7 +63,7 @@ static enum link_verdict answer_auth(struct link *l, struct slice line, struct l
 {
     if (line.n == 0) return LINK_AGAIN;
     if (line.p[0] != '-') return LINK_NEXT;
-    link_blame(l, "Unable to AUTH to MASTER: %.*s", SLICE_ARG(line));
+    link_blame(l, "auth", "Unable to AUTH to MASTER: %.*s", SLICE_ARG(line));
     link_note(out, NOTE_WARNING, "%s", l->last_error);
     return LINK_GIVE_UP;
 }
@@ -80,9 +82,23 @@ static void send_ip(struct link *l, struct buf *out)
     words(out, SLICE("REPLCONF"), SLICE("ip-address"), slice_z(l->set.announce_ip));
 }
 
+struct capa_words {
+    struct slice at[20];
+    int n;
+};
+
+static void add_capa(void *arg, struct slice name)
+{
+    struct capa_words *w = arg;
+    w->at[w->n++] = SLICE("capa");
+    w->at[w->n++] = name;
+}
+
 static void send_capa(struct link *l, struct buf *out)
 {
-    words(out, SLICE("REPLCONF"), SLICE("capa"), SLICE("eof"), SLICE("capa"), SLICE("psync2"));
+    struct capa_words w = { { SLICE("REPLCONF") }, 1 };
+    capa_each(CAPA_EOF | CAPA_PSYNC2 | l->set.capa, add_capa, &w);
+    resp_command(out, w.n, w.at);
 }
 
 /* An old master may know none of these; it does without. */
@@ -125,22 +141,33 @@ static bool handed_before(struct link *l, struct slice line)
     return before;
 }
 
-/* "+FULLRESYNC <replid> <offset>". A malformed id is kept as "none": nobody continues from it. */
+static struct slice next_word(struct slice *rest)
+{
+    *rest = slice_trim(*rest);
+    ptrdiff_t gap = slice_find(*rest, ' ', 0);
+    struct slice word = slice_of(rest->p, gap < 0 ? rest->n : (size_t)gap);
+    *rest = slice_of(rest->p + word.n, rest->n - word.n);
+    return word;
+}
+
+/* "+FULLRESYNC <replid> <offset> [capabilities]". A malformed id is kept as "none": nobody
+ * continues from it. */
 static enum link_verdict answer_full(struct link *l, struct slice line, struct link_actions *out)
 {
-    struct slice rest = slice_trim(slice_of(line.p + 11, line.n - 11));
-    ptrdiff_t gap = slice_find(rest, ' ', 0);
-    int64_t offset = 0;
-    l->new_replid[0] = '\0';
-    l->new_offset = 0;
-    if (gap > 0 && replid_read(slice_of(rest.p, (size_t)gap), l->new_replid) &&
-        num_to_i64(slice_of(rest.p + gap + 1, rest.n - (size_t)gap - 1), &offset) && offset >= 0) {
-        l->new_offset = offset;
+    struct slice rest = slice_of(line.p + 11, line.n - 11);
+    struct slice id = next_word(&rest), offset = next_word(&rest);
+    l->shared = l->set.capa & capa_list_read(next_word(&rest));
+    if (l->replid[0]) /* nothing failed, but it costs, and somebody may want to know why */
+        link_blame(l, "no history", "Master can not continue history %s at %lld: full resync",
+                   l->replid, (long long)l->offset + 1);
+    if (replid_read(id, l->new_replid) && num_to_i64(offset, &l->new_offset) &&
+        l->new_offset >= 0) {
         link_note(out, NOTE_NOTICE, "Full resync from master: %s:%lld", l->new_replid,
-                  (long long)offset);
+                  (long long)l->new_offset);
         return LINK_FULL;
     }
     l->new_replid[0] = '\0';
+    l->new_offset = 0;
     link_note(out, NOTE_WARNING, "Master replied with wrong +FULLRESYNC syntax.");
     return LINK_FULL;
 }
@@ -149,12 +176,15 @@ static enum link_verdict answer_continue(struct link *l, struct slice line,
                                          struct link_actions *out)
 {
     if (l->replid[0] == '\0') {
-        link_blame(l, "Master granted a partial resynchronization that was not asked for");
+        link_blame(l, "protocol",
+                   "Master granted a partial resynchronization that was not asked for");
         link_note(out, NOTE_WARNING, "%s", l->last_error);
         return LINK_GIVE_UP;
     }
     l->new_replid[0] = '\0';
-    struct slice id = slice_trim(slice_of(line.p + 9, line.n - 9));
+    struct slice rest = slice_of(line.p + 9, line.n - 9);
+    struct slice id = next_word(&rest);
+    l->shared = l->set.capa & capa_list_read(next_word(&rest));
     link_note(out, NOTE_NOTICE, "Successful partial resynchronization with master.");
     if (replid_read(id, l->new_replid) && strcmp(l->new_replid, l->replid) != 0)
         link_note(out, NOTE_NOTICE, "Master replication ID changed to %s", l->new_replid);
@@ -168,13 +198,15 @@ static enum link_verdict answer_psync(struct link *l, struct slice line, struct 
     if (slice_starts(line, "+FULLRESYNC")) return answer_full(l, line, out);
     if (slice_starts(line, "+CONTINUE")) return answer_continue(l, line, out);
     if (slice_starts(line, "-NOMASTERLINK") || slice_starts(line, "-LOADING")) {
-        link_blame(l, "Master is currently unable to PSYNC but should be in the future: %.*s",
+        link_blame(l, slice_starts(line, "-LOADING") ? "loading" : "no master link",
+                   "Master is currently unable to PSYNC but should be in the future: %.*s",
                    SLICE_ARG(line));
         link_note(out, NOTE_NOTICE, "%s", l->last_error);
         return LINK_GIVE_UP;
     }
     if (!slice_starts(line, "-ERR")) { /* no old master: it can, and does not want to now */
-        link_blame(l, "Unexpected reply to PSYNC from master: %.*s", SLICE_ARG(line));
+        link_blame(l, slice_starts(line, "-NO") ? "auth" : "refused by master",
+                   "Unexpected reply to PSYNC from master: %.*s", SLICE_ARG(line));
         link_note(out, NOTE_WARNING, "%s", l->last_error);
         return LINK_GIVE_UP;
     }

@@ -33,6 +33,8 @@ extern const int link_row_sync; /* index of the SYNC row, reached only by LINK_O
 /* Shared by link.c and link_steps.c. */
 void link_note(struct link_actions *out, enum note_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void link_blame(struct link *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Why the attempt or the link ends: the kind in one word, for INFO, and the sentence. */
+void link_blame(struct link *l, const char *kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -3,7 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/base/buf.h"
 #include "core/base/num.h"
+
+/* A replica with less than this to read has caught up: the output limits hold from now on. */
+#define CAUGHT_UP_BYTES (256 * 1024)
 
 void peer_actions_reset(struct peer_actions *a)
 {
@@ -62,7 +66,8 @@ static void drop(struct peer *p, struct peer_actions *out, bool soft)
 void peer_init(struct peer *p, const char *name, int64_t now_ms)
 {
     *p = (struct peer){
-        .state = PEER_NEW, .acked_at_ms = now_ms, .heard_ms = now_ms, .soft_since_ms = -1
+        .state = PEER_NEW, .acked_at_ms = now_ms, .heard_ms = now_ms, .soft_since_ms = -1,
+        .fsynced = -1
     };
     text_copy(p->name, sizeof(p->name), name);
 }
@@ -77,10 +82,29 @@ static void go_online(struct peer *p, int64_t now, struct peer_actions *out)
     note(out, NOTE_NOTICE, "Synchronization with replica %s succeeded", p->name);
 }
 
+/* The line that grants; with what both can, for replicas that asked for more than Redis has. */
+__attribute__((format(printf, 3, 4))) static void
+write_grant(const struct peer *p, struct peer_actions *out, const char *fmt, ...)
+{
+    char text[128];
+    struct buf line = { 0 };
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    buf_putz(&line, text);
+    if (p->capa & CAPA_BEYOND) {
+        buf_putc(&line, ' ');
+        capa_list_write(&line, p->capa & CAPA_BEYOND);
+    }
+    write_fmt(out, "%.*s\r\n", SLICE_ARG(buf_slice(&line)));
+    buf_free(&line);
+}
+
 static void grant(struct peer *p, const struct peer_event *e, struct peer_actions *out)
 {
     const struct peer_world *w = e->world;
-    if (p->capa & PEER_CAPA_PSYNC2) write_fmt(out, "+CONTINUE %s\r\n", history_id(w->history));
+    if (p->capa & CAPA_PSYNC2) write_grant(p, out, "+CONTINUE %s", history_id(w->history));
     else write_fmt(out, "+CONTINUE\r\n");
     act(out, PEER_ATTACH_CURSOR)->offset = e->offset;
     note(out, NOTE_NOTICE,
@@ -131,7 +155,7 @@ static const char *refusal(const struct peer *p, const struct peer_world *w)
 {
     if (w->failing_over) return "-NOMASTERLINK Can't SYNC while failing over\r\n";
     if (!w->serving) return "-NOMASTERLINK Can't SYNC while not connected with my master\r\n";
-    if (p->no_data && !(p->capa & PEER_CAPA_EOF))
+    if (p->no_data && !(p->capa & CAPA_EOF))
         return "-ERR Filtered replica requires EOF capability\r\n";
     return NULL;
 }
@@ -167,8 +191,9 @@ static void on_started(struct peer *p, const struct peer_event *e, struct peer_a
     p->pipe = e->pipe;
     p->heard_ms = p->wrote_ms = e->now_ms;
     if (!p->legacy)
-        write_fmt(out, "+FULLRESYNC %.*s %lld\r\n", SLICE_ARG(e->replid), (long long)e->offset);
+        write_grant(p, out, "+FULLRESYNC %.*s %lld", SLICE_ARG(e->replid), (long long)e->offset);
     if (!p->rdb_only) act(out, PEER_ATTACH_CURSOR)->offset = e->offset + 1;
+    p->catching = true;
     p->state = e->pipe ? PEER_SENDS : PEER_WAITS;
     if (e->pipe) write_fmt(out, "$EOF:%.*s\r\n", SLICE_ARG(e->mark));
 }
@@ -200,6 +225,7 @@ static void on_sent_all(struct peer *p, const struct peer_event *e, struct peer_
         drop(p, out, true);
     } else if (p->pipe) {
         p->state = PEER_SENT;
+        if (p->capa & CAPA_EARLY) act(out, PEER_FLOWS);
     } else {
         go_online(p, e->now_ms, out);
     }
@@ -209,6 +235,7 @@ static void on_ack(struct peer *p, const struct peer_event *e, struct peer_actio
 {
     if (p->state == PEER_NEW || p->state == PEER_ENDED) return;
     if (e->offset > p->acked) p->acked = e->offset;
+    if (e->size >= 0) p->fsynced = e->size;
     p->acked_at_ms = p->heard_ms = e->now_ms;
     if (p->state == PEER_SENT) go_online(p, e->now_ms, out);
 }
@@ -227,6 +254,10 @@ static bool late(const struct peer *p, const struct peer_settings *s, int64_t no
 
 static bool too_far_behind(struct peer *p, const struct peer_settings *s, uint64_t lag, int64_t now)
 {
+    if (p->catching) {
+        if (p->state != PEER_ONLINE || lag > CAUGHT_UP_BYTES) return false;
+        p->catching = false;
+    }
     if (s->hard_bytes && lag >= s->hard_bytes) return true;
     if (s->soft_bytes == 0 || lag < s->soft_bytes) {
         p->soft_since_ms = -1;
@@ -289,6 +320,8 @@ struct conf_call {
     struct peer *peer;
     const struct peer_settings *settings;
     struct slice option, value;
+    const struct slice *rest; /* behind the value */
+    int more;
     int64_t now_ms;
     struct peer_actions *out;
     char *error;
@@ -339,16 +372,22 @@ static enum peer_answer conf_ip(struct conf_call *c)
 
 static enum peer_answer conf_capa(struct conf_call *c)
 {
-    if (slice_ieqz(c->value, "eof")) c->peer->capa |= PEER_CAPA_EOF;
-    else if (slice_ieqz(c->value, "psync2")) c->peer->capa |= PEER_CAPA_PSYNC2;
+    c->peer->capa |= capa_named(c->value);
     return PEER_OK; /* what we do not know we do not use */
 }
 
+/* "ack <offset> [fack <offset>] [digest <mark>]": one command, no answer. */
 static enum peer_answer conf_ack(struct conf_call *c)
 {
-    int64_t offset;
-    if (!num_to_i64(c->value, &offset)) return PEER_SILENT;
-    struct peer_event e = { .kind = PEER_ACK, .now_ms = c->now_ms, .offset = offset };
+    struct peer_event e = { .kind = PEER_ACK, .now_ms = c->now_ms, .size = -1 };
+    if (!num_to_i64(c->value, &e.offset)) return PEER_SILENT;
+    for (int i = 0; i + 1 < c->more; i += 2) {
+        if (slice_ieqz(c->rest[i], "fack")) {
+            if (!num_to_i64(c->rest[i + 1], &e.size)) e.size = -1;
+        } else if (slice_ieqz(c->rest[i], "digest")) {
+            digest_read(c->rest[i + 1], &c->peer->mark);
+        }
+    }
     peer_step(c->peer, c->settings, &e, c->out);
     return PEER_SILENT;
 }
@@ -416,8 +455,10 @@ enum peer_answer peer_replconf(struct peer *p, const struct peer_settings *s, in
     for (int i = 1; i + 1 < argc; i += 2) {
         c.option = argv[i];
         c.value = argv[i + 1];
+        c.rest = argv + i + 2;
+        c.more = argc - i - 2;
         enum peer_answer a = conf_option(&c);
-        if (a != PEER_OK) return a; /* ACK's further pairs (FACK) say nothing that we use */
+        if (a != PEER_OK) return a;
     }
     return PEER_OK;
 }
@@ -437,4 +478,9 @@ const char *peer_state_name(const struct peer *p)
     case PEER_ONLINE: return "online";
     default: return "wait_bgsave";
     }
+}
+
+int64_t peer_lag_ms(const struct peer *p, int64_t end, int64_t now_ms)
+{
+    return p->acked >= end ? 0 : now_ms - p->acked_at_ms;
 }

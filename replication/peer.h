@@ -4,6 +4,10 @@
  *     NEW ─PSYNC─► WANTS ─STARTED─► WAITS ─READY─► SENDS ─SENT─► ONLINE            (file)
  *                  WANTS ─STARTED─► SENDS ─SENT─► SENT ─ACK─► ONLINE               (pipe)
  *
+ * A replica that can read the stream while it loads (CAPA_EARLY) gets it in SENT already. From its
+ * snapshot on until it has caught up once, a replica is not bound by the output limits as long as
+ * bytes move (`catching`): dropping it would only begin the same anew.
+ *
  * The driver (peer_io, or the simulator) owns connection, cursor and snapshot, performs the actions
  * in order and reports back by events. Which peers share a snapshot and when one starts is `batch`.
  * Pure. One a replica, made at its first REPLCONF, PSYNC or SYNC, ended with its connection.
@@ -17,6 +21,8 @@
 
 #include "core/base/str.h"
 #include "core/base/vec.h"
+#include "replication/capa.h"
+#include "replication/digest.h"
 #include "replication/history.h"
 #include "replication/note.h"
 
@@ -24,14 +30,12 @@
 #define PEER_ERROR_MAX 160
 #define PEER_KEEPALIVE_MS 1000
 
-enum { PEER_CAPA_EOF = 1u << 0, PEER_CAPA_PSYNC2 = 1u << 1 };
-
 enum peer_state {
     PEER_NEW,    /* not a replica yet */
     PEER_WANTS,  /* waits for a snapshot to begin */
     PEER_WAITS,  /* its snapshot file is being made */
     PEER_SENDS,  /* the snapshot is being sent */
-    PEER_SENT,   /* snapshot without length: the first ACK is awaited, nothing is sent */
+    PEER_SENT,   /* snapshot without length: the first ACK is awaited */
     PEER_ONLINE, /* follows the feed */
     PEER_ENDED,  /* DROP was given or the connection ended */
 };
@@ -50,7 +54,10 @@ struct peer {
     int port;                   /* announced listening port, 0 none */
     bool rdb_only, no_data, legacy;
     bool pipe;                  /* the snapshot comes without length */
+    bool catching;              /* has a snapshot, and not yet what happened since */
     int64_t acked, acked_at_ms; /* -1: never */
+    int64_t fsynced;            /* of what it acknowledged, on its disk; -1: it does not say */
+    struct digest_mark mark;    /* its last window, until digest_compare had it */
     int64_t heard_ms;           /* any sign of life, progress of a transfer included */
     int64_t wrote_ms;           /* last keepalive */
     int64_t wants_since_ms;
@@ -64,7 +71,7 @@ enum peer_event_kind {
     PEER_SNAPSHOT_READY,   /* file complete: size */
     PEER_SNAPSHOT_FAILED,
     PEER_SENT_ALL,         /* the snapshot has left (pipe: with its mark) */
-    PEER_ACK,              /* offset */
+    PEER_ACK,              /* offset; size: the fsynced one or -1 */
     PEER_HEARD,            /* a newline, or bytes of the snapshot went out */
     PEER_TICK,             /* lag: bytes between cursor and end */
     PEER_GONE,             /* its connection ended */
@@ -90,7 +97,8 @@ enum peer_action_kind {
     PEER_WRITE,         /* bytes, in front of anything from the cursor */
     PEER_WANT_SNAPSHOT, /* put it to those who wait (batch) */
     PEER_ATTACH_CURSOR, /* at byte `offset` of the feed */
-    PEER_GOES_ONLINE,   /* from now on the cursor's bytes are sent */
+    PEER_FLOWS,         /* from now on the cursor's bytes are sent */
+    PEER_GOES_ONLINE,   /* it has the snapshot; the cursor's bytes are sent */
     PEER_DROP,          /* close the connection; `soft`: after what was written */
     PEER_NOTE,          /* level, bytes */
 };
@@ -121,6 +129,8 @@ enum peer_answer peer_replconf(struct peer *p, const struct peer_settings *s, in
 /* True: what stands in INFO's slaveN line. */
 bool peer_is_replica(const struct peer *p);
 const char *peer_state_name(const struct peer *p); /* wait_bgsave, send_bulk, online */
+/* For one that acknowledges at once: since when it has lacked something; 0: it has everything. */
+int64_t peer_lag_ms(const struct peer *p, int64_t end, int64_t now_ms);
 static inline bool peer_online(const struct peer *p) { return p->state == PEER_ONLINE; }
 
 #endif

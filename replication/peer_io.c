@@ -6,7 +6,41 @@
 #include "core/sys/log.h"
 #include "replication/shell.h"
 
+#define BEAT_MS 100
 #define FLOW_MAX (4 * 1024 * 1024) /* one replica takes no more of a turn */
+
+/* ---- who else may come ---- */
+
+static void note_gone(struct replica *p)
+{
+    struct replication *r = p->r;
+    struct gone_replica *g = &r->gone[r->gone_at];
+    text_copy(g->name, sizeof(g->name), p->peer.name);
+    g->at_ms = repl_now(r);
+    r->gone_at = (r->gone_at + 1) % GONE_MAX;
+}
+
+static bool is_here(const struct replication *r, const char *name)
+{
+    ilist_each(&r->replicas, node, next) {
+        const struct peer *p = &ilist_of(node, struct replica, node)->peer;
+        if (peer_is_replica(p) && strcmp(p->name, name) == 0) return true;
+    }
+    return false;
+}
+
+int replicas_expected(const struct replication *r)
+{
+    int n = 0;
+    int64_t now = repl_now(r), delay_ms = (int64_t)r->set.diskless_delay_s * 1000;
+    for (int i = 0; i < GONE_MAX; i++) {
+        const struct gone_replica *g = &r->gone[i];
+        n += g->name[0] && now - g->at_ms <= delay_ms && !is_here(r, g->name);
+    }
+    ilist_each(&r->replicas, node, next)
+        n += ilist_of(node, struct replica, node)->peer.state == PEER_NEW;
+    return n;
+}
 
 /* ---- finding and making ---- */
 
@@ -52,6 +86,7 @@ void replication_client_gone(struct replication *r, struct client *cl)
     waits_remove(r, cl);
     struct replica *p = replica_of(r, cl);
     if (p == NULL) return;
+    if (peer_is_replica(&p->peer)) note_gone(p);
     replica_step(p, (struct peer_event){ .kind = PEER_GONE });
     stop_flow(p);
     cl->drain = NULL;
@@ -60,6 +95,7 @@ void replication_client_gone(struct replication *r, struct client *cl)
     r->replicas_n--;
     mem_free(p);
     if (replication_replicas(r) == 0) r->alone_since_ms = repl_now(r);
+    replicas_digest(r);
     snapshot_check(r);
 }
 
@@ -125,6 +161,12 @@ static void on_drain(struct client *cl)
 
 /* ---- actions ---- */
 
+/* It wants to know how fresh its data are. */
+static bool beats(const struct replica *p)
+{
+    return p->flowing && peer_online(&p->peer) && p->peer.capa & CAPA_BEAT;
+}
+
 static void take_over(struct replica *p)
 {
     struct client *cl = p->client;
@@ -151,6 +193,9 @@ static void go_online(struct replica *p)
 {
     take_over(p);
     p->flowing = true;
+    replicas_digest(p->r);
+    if (beats(p) && !loop_timer_armed(p->r->beat_timer))
+        loop_timer_after(p->r->beat_timer, BEAT_MS);
     conn_want_drain(p->client->conn, true);
 }
 
@@ -168,6 +213,7 @@ static void perform(struct replica *p, const struct peer_action *a)
     case PEER_WRITE: write_out(p, a->bytes); break;
     case PEER_WANT_SNAPSHOT: want_snapshot(p, a->answer); break;
     case PEER_ATTACH_CURSOR: attach(p, a->offset); break;
+    case PEER_FLOWS:
     case PEER_GOES_ONLINE: go_online(p); break;
     case PEER_DROP: replica_drop(p, a->soft); break;
     case PEER_NOTE: repl_log(a->level, a->bytes); break;
@@ -209,7 +255,71 @@ void replicas_tick(struct replication *r)
     snapshot_check(r);
 }
 
+/* ---- beats ---- */
+
+/* A newline between commands, to who has everything: it counts for no offset. */
+static void beat(struct replica *p)
+{
+    struct conn *c = p->client->conn;
+    if (p->client->flags & CLIENT_CLOSING || cursor_lag(&p->cursor) > 0) return;
+    if (conn_out_size(c) == 0) conn_write_now(c, "\n", 1);
+}
+
+void replicas_beat(void *repl)
+{
+    struct replication *r = repl;
+    bool any = false;
+    bool fresh = replication_is_master(r) || replication_staleness_ms(r) <= 2 * BEAT_MS;
+    ilist_each(&r->replicas, node, next) {
+        struct replica *p = ilist_of(node, struct replica, node);
+        if (!beats(p)) continue;
+        any = true;
+        if (fresh) beat(p); /* a replica passes on what is true of itself */
+    }
+    if (any) loop_timer_after(r->beat_timer, BEAT_MS);
+}
+
+/* ---- the digest ---- */
+
+void replicas_digest(struct replication *r)
+{
+    bool wanted = !replication_is_master(r) && r->link.shared & CAPA_DIGEST;
+    ilist_each(&r->replicas, node, next) {
+        const struct peer *p = &ilist_of(node, struct replica, node)->peer;
+        if (peer_is_replica(p) && p->capa & CAPA_DIGEST) wanted = true;
+    }
+    if (wanted && !r->digest.on) digest_start(&r->digest, feed_end(&r->feed));
+    if (!wanted) digest_stop(&r->digest);
+}
+
+void replica_check_digest(struct replica *p)
+{
+    struct replication *r = p->r;
+    struct digest_mark m = p->peer.mark;
+    if (m.end == p->digest_end) return;
+    p->digest_end = m.end;
+    enum digest_answer a = digest_compare(&r->digest, m);
+    r->digests += a != DIGEST_UNKNOWN;
+    if (a != DIGEST_DIFFERS) return;
+    r->digest_differs++;
+    snprintf(r->differs_at, sizeof(r->differs_at), "%s@%lld", p->peer.name, (long long)m.end);
+    log_warning("Replica %s has applied other bytes than were sent, or could not apply them, "
+                "between offsets %lld and %lld: its data differ. A full resynchronization "
+                "(REPLICAOF NO ONE and back) makes them equal.",
+                p->peer.name, (long long)(m.end - DIGEST_WINDOW + 1), (long long)m.end);
+    pubsub_publish(r->front, SLICE("__replication__:divergence"), slice_z(r->differs_at));
+}
+
 /* ---- counting ---- */
+
+bool replicas_ack_live(const struct replication *r)
+{
+    ilist_each(&r->replicas, node, next) {
+        const struct peer *p = &ilist_of(node, struct replica, node)->peer;
+        if (peer_is_replica(p) && !(p->capa & CAPA_LIVE_ACK)) return false;
+    }
+    return true;
+}
 
 int replicas_votes(const struct replication *r, struct quorum_vote *out, int max)
 {
@@ -217,7 +327,7 @@ int replicas_votes(const struct replication *r, struct quorum_vote *out, int max
     ilist_each(&r->replicas, node, next) {
         const struct peer *p = &ilist_of(node, struct replica, node)->peer;
         if (n == max || !peer_is_replica(p)) continue;
-        out[n++] = (struct quorum_vote){ peer_online(p), p->acked, p->acked_at_ms };
+        out[n++] = (struct quorum_vote){ peer_online(p), p->acked, p->acked_at_ms, p->fsynced };
     }
     return n;
 }

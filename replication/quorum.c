@@ -7,6 +7,13 @@ int quorum_count(const struct quorum_vote *v, int n, int64_t offset)
     return count;
 }
 
+int quorum_on_disk(const struct quorum_vote *v, int n, int64_t offset)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) count += v[i].online && v[i].fsynced >= offset;
+    return count;
+}
+
 int64_t quorum_offset(const struct quorum_vote *v, int n, int need)
 {
     if (need <= 0) return INT64_MAX;

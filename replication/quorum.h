@@ -10,10 +10,13 @@ struct quorum_vote {
     bool online;
     int64_t acked;       /* offset that the replica has applied */
     int64_t acked_at_ms; /* when it said so last */
+    int64_t fsynced;     /* of that, on its disk; -1: it does not say */
 };
 
 /* Online replicas that have applied at least `offset`. */
 int quorum_count(const struct quorum_vote *v, int n, int64_t offset);
+/* ... that have it on disk. */
+int quorum_on_disk(const struct quorum_vote *v, int n, int64_t offset);
 /* The largest offset that at least `need` online replicas have; -1: there are not that many.
  * need <= 0: no limit (INT64_MAX). */
 int64_t quorum_offset(const struct quorum_vote *v, int n, int need);

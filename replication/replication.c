@@ -4,7 +4,6 @@
 
 #include "core/base/mem.h"
 #include "core/base/num.h"
-#include "core/front/reply.h"
 #include "core/sys/log.h"
 #include "replication/shell.h"
 
@@ -65,6 +64,7 @@ struct replication *replication_new(struct front *f, struct resolver *res,
     snapshot_io_init(r);
     waits_init(r);
     handover_io_init(r);
+    r->beat_timer = loop_timer_new(r->loop, replicas_beat, r);
     return r;
 }
 
@@ -80,14 +80,25 @@ void replication_delete(struct replication *r)
     snapshot_io_end(r);
     waits_end(r);
     handover_io_end(r);
+    loop_timer_delete(r->beat_timer);
     feed_free(&r->feed);
     mem_free(r);
+}
+
+static void size_backlog(struct replication *r)
+{
+    struct backlog_want w = { r->set.backlog_bytes, r->set.backlog_max_bytes, r->set.backlog_s };
+    uint64_t size = backlog_size(&r->backlog, &w);
+    if (size != r->feed.backlog_bytes) feed_set_backlog(&r->feed, size);
+    /* A replica may be behind by the whole backlog: dropping it then would be of no use. */
+    if (r->set.replica_hard_bytes && size > r->set.replica_hard_bytes)
+        r->peer_set.hard_bytes = size;
 }
 
 void replication_settings(struct replication *r, const struct repl_settings *s)
 {
     apply_settings(r, s);
-    feed_set_backlog(&r->feed, s->backlog_bytes);
+    size_backlog(r);
     link_io_settings(r);
     snapshot_check(r);
 }
@@ -99,13 +110,22 @@ bool replication_wants_stream(const struct replication *r)
     return r->feed.open && r->link.state == LINK_NONE;
 }
 
+void repl_put(struct replication *r, struct slice bytes)
+{
+    if (r->digest.on) {
+        if (r->digest.at != feed_end(&r->feed)) digest_start(&r->digest, feed_end(&r->feed));
+        digest_add(&r->digest, bytes);
+    }
+    feed_append(&r->feed, bytes);
+}
+
 static void append_select(struct replication *r, int db)
 {
     char number[NUM_I64_MAX], text[64];
     size_t n = num_from_i64(number, db);
     int len =
         snprintf(text, sizeof(text), "*2\r\n$6\r\nSELECT\r\n$%zu\r\n%.*s\r\n", n, (int)n, number);
-    feed_append(&r->feed, slice_of(text, (size_t)len));
+    repl_put(r, slice_of(text, (size_t)len));
     r->stream_db = db;
 }
 
@@ -113,12 +133,13 @@ void replication_append(struct replication *r, int db, struct slice bytes)
 {
     if (!replication_wants_stream(r)) return;
     if (db >= 0 && db != r->stream_db) append_select(r, db);
-    feed_append(&r->feed, bytes);
+    repl_put(r, bytes);
 }
 
 void replication_flush(struct replication *r)
 {
     if (r->replicas_n == 0) return;
+    if (r->want_acks && replicas_ack_live(r)) r->want_acks = false;
     if (r->want_acks) {
         r->want_acks = false;
         r->asked_at = feed_end(&r->feed);
@@ -135,6 +156,12 @@ void replication_flush(struct replication *r)
             replica_step(p,
                          (struct peer_event){ .kind = PEER_TICK, .lag = cursor_lag(&p->cursor) });
     }
+}
+
+void replication_fsynced(struct replication *r)
+{
+    waits_check(r);
+    if (link_is_up(&r->link)) link_io_step(r, (struct link_event){ .kind = LINK_FSYNCED });
 }
 
 void replication_ask_acks(struct replication *r) { r->want_acks = true; }
@@ -167,6 +194,8 @@ static void backlog_ttl(struct replication *r)
 
 void replication_cron(struct replication *r)
 {
+    backlog_look(&r->backlog, feed_end(&r->feed), repl_now(r));
+    size_backlog(r);
     ping_replicas(r);
     replicas_tick(r);
     backlog_ttl(r);
@@ -175,22 +204,6 @@ void replication_cron(struct replication *r)
 }
 
 /* ---- clients ---- */
-
-bool replication_unblock(struct replication *r, struct client *cl, bool with_error)
-{
-    struct call c = reply_call_for(cl);
-    ilist_each(&r->waiters, node, next) {
-        struct waiter *w = ilist_of(node, struct waiter, node);
-        if (w->client != cl) continue;
-        int64_t offset = w->offset;
-        waits_remove(r, cl);
-        if (with_error) reply_error(&c, "-UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        else reply_int(&c, waits_count(r, offset));
-        client_unblock(cl);
-        return true;
-    }
-    return false;
-}
 
 int64_t replication_end_to_ack(const struct replication *r)
 {

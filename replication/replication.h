@@ -49,6 +49,8 @@ void replication_follow(struct replication *r, const char *host, int port);
 const char *replication_master_host(const struct replication *r); /* NULL on a master */
 int replication_master_port(const struct replication *r);
 bool replication_link_up(const struct replication *r);
+/* How long ago nothing that the master had was missing here; 0 on a master, INT64_MAX: never. */
+int64_t replication_staleness_ms(const struct replication *r);
 /* Bytes of the stream produced (or applied). */
 int64_t replication_offset(const struct replication *r);
 /* Online replicas that acknowledged within min-replicas-max-lag. */
@@ -69,6 +71,7 @@ void replication_restore(struct replication *r, const char *replid, int64_t offs
 void replication_client_gone(struct replication *r, struct client *cl); /* hook close */
 bool replication_unblock(struct replication *r, struct client *cl, bool with_error);
 /* Shutdown: replicas that have not acknowledged everything; and ask them to. */
+void replication_fsynced(struct replication *r); /* host->fsynced has grown */
 int replication_lagging(struct replication *r);
 void replication_ask_acks(struct replication *r);
 void replication_log_lagging(struct replication *r); /* a line each, and the sum */

@@ -11,6 +11,13 @@ const char *replication_master_host(const struct replication *r)
 int replication_master_port(const struct replication *r) { return r->link.port; }
 bool replication_link_up(const struct replication *r) { return link_is_up(&r->link); }
 int64_t replication_offset(const struct replication *r) { return feed_end(&r->feed); }
+
+int64_t replication_staleness_ms(const struct replication *r)
+{
+    if (replication_is_master(r)) return 0;
+    return r->link.fresh_ms ? repl_now(r) - r->link.fresh_ms : INT64_MAX;
+}
+
 const char *replication_id(const struct replication *r) { return history_id(&r->history); }
 
 /* ---- to replica ---- */
@@ -30,13 +37,13 @@ static void become_replica(struct replication *r, const char *host, int port, bo
         e.offset = feed_end(&r->feed);
     }
     if (was_master)
-        waits_fail_all(r, "-UNBLOCKED force unblock from blocking operation, instance "
-                          "state changed (master -> replica?)");
+        waits_role_changed(r);
     feed_open(&r->feed);
     r->stream_db = -1;
     link_io_step(r, e);
     if (r->host.master_changed) r->host.master_changed(r->host.arg, host, port);
     if (r->host.role_changed) r->host.role_changed(r->host.arg, false);
+    if (was_master && !hand && r->host.demoted) r->host.demoted(r->host.arg);
 }
 
 /* ---- to master ---- */
@@ -100,6 +107,8 @@ void role_adopt(struct replication *r, const struct link_action *a)
     }
     feed_open(&r->feed);
     r->stream_db = -1;
+    replicas_digest(r);
+    waits_check(r);
 }
 
 /* ---- positions in snapshots ---- */

@@ -15,6 +15,8 @@ struct repl_settings {
     int announce_port;           /* 0: port */
     int ping_period_s, timeout_s;
     uint64_t backlog_bytes;
+    int backlog_s;               /* cover so many seconds of writes, 0: backlog_bytes only */
+    uint64_t backlog_max_bytes;  /* ... with no more than this */
     int backlog_ttl_s;
     bool diskless_sync;
     int diskless_delay_s, diskless_max_replicas;
@@ -27,6 +29,10 @@ struct repl_settings {
     const char *dir;             /* where a received snapshot is kept while it arrives */
     const char *rdb_path;        /* the snapshot file's full path */
     bool rdb_del_sync_files;
+    int64_t max_staleness_ms;    /* 0: no bound */
+    bool amnesia_guard;
+    int amnesia_grace_s;
+    uint64_t spool_bytes;        /* of the stream in memory while a snapshot moves; more: a file */
 };
 
 #endif

@@ -17,6 +17,7 @@
 #include "core/front/front.h"
 #include "core/net/conn.h"
 #include "core/net/loop.h"
+#include "replication/backlog.h"
 #include "replication/batch.h"
 #include "replication/feed.h"
 #include "replication/handover.h"
@@ -26,6 +27,7 @@
 #include "replication/quorum.h"
 #include "replication/replication.h"
 
+#define GONE_MAX 16
 #define REPLICAS_MAX 1000 /* more are refused: each costs a look a turn */
 
 /* One client that is, or is becoming, a replica. */
@@ -39,6 +41,7 @@ struct replica {
     int fd;            /* snapshot file on its way; -1 none */
     int64_t fd_at, fd_size;
     size_t pipe_at;    /* of the pipe's chunk: bytes sent to this one */
+    int64_t digest_end; /* its last mark that was compared */
 };
 
 /* The snapshot under way for our replicas. One at a time. */
@@ -63,11 +66,19 @@ struct link_run {
     const char *failed; /* a file operation failed: the link is given up after the action list */
 };
 
+/* WAIT, WAITAOF and WAITOFFSET: see waits.c. */
+struct wait_want {
+    const struct wait_kind *kind;
+    int need, local;               /* replicas, and (WAITAOF) our own disk */
+    int64_t offset;
+    uint64_t written;              /* WAITAOF: to our own file */
+    char replid[REPLID_LEN + 1];   /* WAITOFFSET */
+};
 struct waiter {
     struct ilist node;
     struct client *client;
-    int64_t offset, deadline_ms; /* INT64_MAX: none */
-    int need;
+    struct wait_want want;
+    int64_t deadline_ms; /* INT64_MAX: none */
 };
 
 struct replication {
@@ -93,17 +104,28 @@ struct replication {
     int64_t asked_at, asked_end; /* where the last GETACK begins and ends in the stream */
     int64_t alone_since_ms;  /* no replica since; for the backlog's ttl */
     int64_t ping_ms;         /* last PING into the feed */
+    struct backlog backlog;
+    struct gone_replica {
+        char name[PEER_IP_MAX + 8];
+        int64_t at_ms;
+    } gone[GONE_MAX];        /* replicas that left lately, and may come back */
+    int gone_at;
+    struct digest digest;    /* of what went into the feed */
+    uint64_t digests, digest_differs; /* compared; found different */
+    char differs_at[PEER_IP_MAX + 32]; /* the last one: "ip:port@offset" */
     struct handover hand;
-    struct loop_timer *hand_timer;
+    struct loop_timer *hand_timer, *beat_timer;
 };
 
 static inline int64_t repl_now(const struct replication *r) { return loop_now_ms(r->loop); }
 void repl_log(enum note_level level, struct slice text);
+void repl_put(struct replication *r, struct slice bytes); /* the one way into the feed */
 void repl_new_id(struct replication *r, char out[REPLID_LEN + 1]);
 
 /* roles.c */
 void role_adopt(struct replication *r, const struct link_action *a);
-void role_hand_to(struct replication *r, const char *host, int port); /* follow, and ask to take over */
+/* Follow, and ask to take over. */
+void role_hand_to(struct replication *r, const char *host, int port);
 void role_back(struct replication *r); /* it did not: master again */
 /* The answer to GETACK does not count the question itself: who acknowledged this has everything. */
 int64_t replication_end_to_ack(const struct replication *r);
@@ -131,6 +153,11 @@ void replica_flow(struct replica *p); /* sends what can be sent now */
 void replica_drop(struct replica *p, bool soft);
 void replicas_drop_all(struct replication *r);
 void replicas_tick(struct replication *r);
+void replicas_beat(void *repl); /* newlines for those that want to know how fresh they are */
+int replicas_expected(const struct replication *r); /* that may ask for a snapshot soon */
+bool replicas_ack_live(const struct replication *r); /* all that follow the feed */
+void replicas_digest(struct replication *r); /* on while somebody compares */
+void replica_check_digest(struct replica *p);
 int replicas_votes(const struct replication *r, struct quorum_vote *out, int max);
 void replica_ip(const struct replica *p, char *out, size_t cap);
 
@@ -145,10 +172,14 @@ void snapshot_check(struct replication *r); /* somebody left or came: still want
 /* waits.c */
 void waits_init(struct replication *r);
 void waits_end(struct replication *r);
-void waits_add(struct replication *r, struct client *cl, int need, int64_t timeout_ms);
-void waits_check(struct replication *r); /* an acknowledgement came */
-void waits_fail_all(struct replication *r, const char *error);
+extern const struct wait_kind wait_replicas, wait_disks, wait_offset;
+/* Answers the call if it need not wait or may not, else blocks its client. */
+void waits_begin(struct replication *r, struct call *c, const struct wait_want *w,
+                 int64_t timeout_ms);
+void waits_check(struct replication *r); /* an acknowledgement came, or the offset grew */
+void waits_role_changed(struct replication *r); /* to replica: WAIT has no meaning any more */
 bool waits_remove(struct replication *r, struct client *cl);
-int waits_count(const struct replication *r, int64_t offset);
+int64_t waits_fsynced(const struct replication *r); /* our own; -1 none */
+bool waits_disk(const struct replication *r, uint64_t *written); /* false: no file */
 
 #endif

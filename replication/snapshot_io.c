@@ -152,7 +152,8 @@ static void plan(struct replication *r)
         &ilist_of(node, struct replica, node)->peer;
     struct batch_settings s = { .diskless = r->set.diskless_sync,
                                 .delay_ms = (int64_t)r->set.diskless_delay_s * 1000,
-                                .max_replicas = r->set.diskless_max_replicas };
+                                .max_replicas = r->set.diskless_max_replicas,
+                                .expected = replicas_expected(r) };
     struct batch_plan p = batch_plan(peers, n, &s, repl_now(r));
     if (p.form != BATCH_NONE) start(r, p.form);
     else if (p.due_ms != INT64_MAX) loop_timer_after(r->snap.timer, p.due_ms - repl_now(r));
@@ -189,7 +190,8 @@ void snapshot_wanted(struct replica *p)
     else if (r->snap.form == BATCH_FILE)
         log_notice(
             "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC");
-    else if (r->set.diskless_sync && r->set.diskless_delay_s > 0 && (p->peer.capa & PEER_CAPA_EOF))
+    else if (r->set.diskless_sync && r->set.diskless_delay_s > 0 && (p->peer.capa & CAPA_EOF) &&
+             replicas_expected(r) > 0)
         log_notice("Delay next BGSAVE for diskless SYNC");
     plan(r);
 }

@@ -112,6 +112,14 @@ struct server_config {
     bool repl_disable_tcp_nodelay;
     uint64_t repl_backlog_size;
     int64_t repl_backlog_ttl; /* seconds; 0 never freed */
+    int repl_backlog_seconds;
+    uint64_t repl_backlog_max_size, repl_spool_memory;
+    int64_t replica_max_staleness_ms; /* 0: no bound */
+    bool replica_amnesia_guard;
+    int replica_amnesia_grace; /* seconds */
+    bool repl_load_beside;
+    uint64_t repl_load_beside_max_memory; /* 0: maxmemory, if there is one */
+    bool demotion_cuts_writers;
     int min_replicas_to_write, min_replicas_max_lag;
     int propagation_error_behavior;
 

@@ -1,5 +1,7 @@
 #include "server/gates.h"
 
+#include <stdio.h>
+
 #include "core/base/mem.h"
 #include "core/front/client.h"
 #include "core/front/command.h"
@@ -90,6 +92,26 @@ static bool stale(struct call *c)
                      "'no'.");
 }
 
+/* Reads of a replica that promises not to be too far behind. */
+static bool staleness(struct call *c)
+{
+    struct server *s = server_of(c);
+    int64_t most = s->config->replica_max_staleness_ms;
+    if (__builtin_expect(most == 0, 1) || s->is_master || from_master(c)) return true;
+    if (!(c->row->flags & CMD_READONLY)) return true;
+    int64_t behind = replication_staleness_ms(s->repl);
+    if (behind <= most) return true;
+    char text[160];
+    if (behind == INT64_MAX)
+        snprintf(text, sizeof(text), "-STALE This replica has never been in step with its master");
+    else
+        snprintf(text, sizeof(text),
+                 "-STALE This replica may lack what its master did in the last %lld ms; "
+                 "replica-max-staleness-ms is %lld",
+                 (long long)behind, (long long)most);
+    return refuse(c, text);
+}
+
 static bool loading(struct call *c)
 {
     struct server *s = server_of(c);
@@ -121,6 +143,7 @@ const struct gate server_gates[] = {
     { "replicas", replicas },
     { "read-only", read_only },
     { "stale", stale },
+    { "staleness", staleness },
     { "loading", loading },
     { "replica-link", replica_link },
     { "queueing", queueing },

@@ -11,6 +11,7 @@
 #include "server/block.h"
 #include "server/config.h"
 #include "server/dataset.h"
+#include "server/demotion.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -111,6 +112,8 @@ static void on_master_changed(void *arg, const char *name, int port)
 
 static bool on_may_block(void *arg, struct client *cl) { return !session_of(cl)->in_exec; }
 
+static void on_demoted(void *arg) { demotion_begin(server_at(arg)->demotion); }
+
 static uint64_t on_keys(void *arg) { return dataset_keys(server_at(arg)); }
 
 /* ---- settings ---- */
@@ -146,6 +149,12 @@ static void fill_settings(const struct server *s, struct repl_settings *o)
         .dir = c->front.dir,
         .rdb_path = c->dbfilename,
         .rdb_del_sync_files = c->rdb_del_sync_files,
+        .backlog_s = c->repl_backlog_seconds,
+        .backlog_max_bytes = c->repl_backlog_max_size,
+        .max_staleness_ms = c->replica_max_staleness_ms,
+        .amnesia_guard = c->replica_amnesia_guard,
+        .amnesia_grace_s = c->replica_amnesia_grace,
+        .spool_bytes = c->repl_spool_memory,
     };
 }
 
@@ -178,6 +187,7 @@ struct host *host_new(struct server *s)
         .link_changed = on_link_changed,
         .master_changed = on_master_changed,
         .keys = on_keys,
+        .demoted = on_demoted,
         .may_block = on_may_block,
     };
     s->is_master = true;

@@ -181,6 +181,7 @@ static void own_words(struct call *c, struct journal *j, unsigned want)
 static void end_change(struct call *c, struct journal *j)
 {
     j->s->dirty += (uint64_t)c->changed;
+    if (c->changed > 0) c->client->flags |= CLIENT_WROTE;
     if (j->said & (SAID_SILENT | SAID_REPLACED)) return;
     unsigned want = wanted(j);
     if (c->changed <= 0 && !(j->said & SAID_FORCED)) want &= TO_FEED;

@@ -23,6 +23,7 @@
 #include "server/cron.h"
 #include "server/evictor.h"
 #include "server/dataset.h"
+#include "server/demotion.h"
 #include "server/gates.h"
 #include "server/host.h"
 #include "server/info.h"
@@ -225,6 +226,7 @@ static void build(struct server *s)
     s->snapshot = snapshot_new(s);
     s->loader = loader_new(s);
     s->shutdown = shutdown_new(s);
+    s->demotion = demotion_new(s);
     s->host = host_new(s);
     s->evictor = evictor_new(s);
     s->cron = cron_new(s);
@@ -249,6 +251,7 @@ static void unbuild(struct server *s)
     snapshot_delete(s->snapshot);
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
+    demotion_delete(s->demotion);
     watches_delete(s->watches);
     blocking_delete(s->blocking);
     tracking_delete(s->tracking);

@@ -29,6 +29,7 @@ struct watches;    /* txn: who watches which key */
 struct tracking;   /* who has read which key, for clients' caches */
 struct blocking;   /* block: who waits for which key */
 struct shutdown;
+struct demotion;   /* clients of a master that is none any more */
 struct evictor;    /* keys that go when memory is short */
 struct info_samples;
 
@@ -52,6 +53,7 @@ struct server {
     struct notify *notify;             /* keyspace events */
     struct host *host;
     struct shutdown *shutdown;
+    struct demotion *demotion;
     struct cron *cron;
     struct evictor *evictor;
     struct front_start *start;         /* main's: file, arguments, executable */

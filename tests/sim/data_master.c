@@ -216,6 +216,7 @@ static void perform(struct data *d, struct dconn *c, const struct peer_action *a
     case PEER_ATTACH_CURSOR:
         attach(d, c, a->offset);
         break;
+    case PEER_FLOWS:
     case PEER_GOES_ONLINE:
         c->online = true;
         break;

@@ -508,7 +508,11 @@ static void on_boot(struct node *n)
                                  .user = "",
                                  .password = "",
                                  .listening_port = n->port,
-                                 .announce_ip = "" };
+                                 .announce_ip = "",
+                                 /* some can what Redis can, some more */
+                                 .capa = (n->nth + n->sim->seed) % 3
+                                             ? CAPA_LIVE_ACK | CAPA_EARLY
+                                             : 0 };
     link_init(&d->link, &set, rng_next(&n->rng));
     d->last_save = n->sim->now;
     sim_timer(n, sim_between(&n->rng, 1, CRON_MS), DATA_TAG(DATA_TAG_CRON, 0));

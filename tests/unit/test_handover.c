@@ -3,11 +3,15 @@
 
 static struct handover h;
 static struct handover_request q;
-static struct handover_peer p[] = { { "a", 1, true, 50 }, { "b", 2, true, 90 }, { "c", 3, false, 0 } };
+static struct handover_peer p[] = { { "a", 1, true, 50 },
+                                    { "b", 2, true, 90 },
+                                    { "c", 3, false, 0 } };
 
 static void begin(const char *host, int port, bool force, int64_t timeout_ms)
 {
-    q = (struct handover_request){ .named = host != NULL, .force = force, .timeout_ms = timeout_ms };
+    q = (struct handover_request){
+        .named = host != NULL, .force = force, .timeout_ms = timeout_ms
+    };
     if (host) text_copy(q.host, sizeof(q.host), host);
     q.port = port;
     handover_begin(&h, &q, 1000);

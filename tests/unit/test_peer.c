@@ -15,7 +15,7 @@ struct rig {
     struct peer_world w;
     struct buf wrote, log;
     int64_t attached, now;
-    int wants, onlines, drops;
+    int wants, onlines, flows, drops;
     bool soft;
     char error[PEER_ERROR_MAX];
 };
@@ -28,6 +28,7 @@ static void perform(struct rig *r, struct peer_actions *out)
         case PEER_WRITE: buf_puts(&r->wrote, a->bytes); break;
         case PEER_WANT_SNAPSHOT: r->wants++; break;
         case PEER_ATTACH_CURSOR: r->attached = a->offset; break;
+        case PEER_FLOWS: r->flows++; break;
         case PEER_GOES_ONLINE: r->onlines++; break;
         case PEER_DROP:
             r->drops++;
@@ -276,22 +277,25 @@ START_TEST(replconf_words)
     }
     ck_assert_str_eq(r->p.name, "1.2.3.4:7002");
     ck_assert_int_eq(r->p.port, 7002);
-    ck_assert_uint_eq(r->p.capa, PEER_CAPA_EOF);
+    ck_assert_uint_eq(r->p.capa, CAPA_EOF);
     rig_delete(r);
 }
 END_TEST
 
 START_TEST(snapshots_are_shared)
 {
-    struct peer a = { .state = PEER_WANTS, .wants_since_ms = 1000, .capa = PEER_CAPA_EOF };
-    struct peer b = { .state = PEER_WANTS, .wants_since_ms = 3000, .capa = PEER_CAPA_EOF };
+    struct peer a = { .state = PEER_WANTS, .wants_since_ms = 1000, .capa = CAPA_EOF };
+    struct peer b = { .state = PEER_WANTS, .wants_since_ms = 3000, .capa = CAPA_EOF };
     struct peer old = { .state = PEER_WANTS, .wants_since_ms = 500 };
     struct peer *all[] = { &a, &b, &old };
-    struct batch_settings pipe = { .diskless = true, .delay_ms = 5000 };
+    struct batch_settings pipe = { .diskless = true, .delay_ms = 5000, .expected = 1 };
     struct batch_settings file = { .diskless = false, .delay_ms = 5000 };
     struct batch_plan plan = batch_plan(all, 2, &pipe, 4000);
     ck_assert(plan.form == BATCH_NONE && plan.due_ms == 6000);
     ck_assert_int_eq(batch_plan(all, 2, &pipe, 6000).form, BATCH_PIPE);
+    pipe.expected = 0; /* nobody to wait for */
+    ck_assert_int_eq(batch_plan(all, 2, &pipe, 4000).form, BATCH_PIPE);
+    pipe.expected = 1;
     pipe.max_replicas = 2;
     ck_assert_int_eq(batch_plan(all, 2, &pipe, 4000).form, BATCH_PIPE);
     ck_assert_int_eq(batch_plan(all, 2, &file, 4000).form, BATCH_FILE);
