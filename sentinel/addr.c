@@ -89,3 +89,8 @@ bool sn_addr_is_name(const struct sn_addr *a)
 {
     return !sn_is_ip(slice_z(a->host));
 }
+
+bool sn_addr_unknown_name(struct slice host, const struct sn_addr *a)
+{
+    return !sn_is_ip(host) || (sn_addr_is_name(a) && !a->ip[0]);
+}

@@ -18,6 +18,9 @@ bool sn_addr_same(const struct sn_addr *a, const struct sn_addr *b);
 /* Is it the place that others (INFO of a replica, a hello) call host:port? */
 bool sn_addr_is(const struct sn_addr *a, struct slice host, int64_t port);
 /* Must a name be resolved before a connection can be made? */
+/* A name that cannot be compared with the address, since one of them is a name and the other not
+ * known to be what it stands for. */
+bool sn_addr_unknown_name(struct slice host, const struct sn_addr *a);
 bool sn_addr_is_name(const struct sn_addr *a);
 
 #endif

@@ -10,6 +10,7 @@
 #include "sentinel/group.h"
 #include "sentinel/options.h"
 #include "sentinel/pick.h"
+#include "sentinel/send.h"
 
 #define ERROR_MAX 1024
 
@@ -98,6 +99,8 @@ static void reset(struct sn_core *core, const struct sn_event *ev)
     for (size_t i = 0; i < core->groups.n; i++) {
         struct sn_group *g = core->groups.at[i];
         if (!glob_match(ev->argv[0], slice_z(g->saved.name), false)) continue;
+        /* The others know the new master already. */
+        sn_failover_settle(g);
         sn_group_reset(g);
         sn_emit(core, SN_EVT_RESET_MASTER, g->master, NULL);
         n++;
@@ -105,19 +108,101 @@ static void reset(struct sn_core *core, const struct sn_event *ev)
     answer(core, ev, SN_ANS_INT)->integer = n;
 }
 
+/* [TO host port] [FORCE] [COORDINATED], in any order; NULL or the error. */
+static const char *failover_words(struct sn_group *g, const struct sn_event *ev,
+                                  struct sn_order *order)
+{
+    for (int i = 1; i < ev->argc; i++) {
+        int64_t port;
+        if (slice_ieqz(ev->argv[i], "FORCE")) {
+            order->hand_over = false;
+        } else if (slice_ieqz(ev->argv[i], "COORDINATED")) {
+            order->hand_only = true;
+        } else if (slice_ieqz(ev->argv[i], "TO") && i + 2 < ev->argc &&
+                   num_to_i64(ev->argv[i + 2], &port)) {
+            struct sn_instance *r = sn_replica_find(g, ev->argv[i + 1], port);
+            if (!r) return "ERR TO names no known replica of that master";
+            order->target = r->id;
+            i += 2;
+        } else {
+            return "ERR syntax error";
+        }
+    }
+    return order->hand_only && !order->hand_over ? "ERR FORCE and COORDINATED exclude each other"
+                                                 : NULL;
+}
+
+static bool has_candidate(struct sn_group *g, uint32_t target)
+{
+    if (!sn_pick(g)) return false;
+    for (size_t i = 0; i < g->replicas.n; i++)
+        if (g->replicas.at[i]->id == target) return g->replicas.at[i]->reject == SN_FIT;
+    return !target;
+}
+
 static void failover(struct sn_core *core, const struct sn_event *ev)
 {
     struct sn_group *g = named(core, ev);
     if (!g) return;
-    if (g->fo.state != SN_FO_NONE) {
+    struct sn_order order = { .kind = SN_FO_OPERATOR, .hand_over = true };
+    const char *bad = failover_words(g, ev, &order);
+    if (bad) {
+        error(core, ev, "%s", bad);
+    } else if (g->fo.state != SN_FO_NONE) {
         error(core, ev, "INPROG Failover already in progress");
-    } else if (!sn_pick(g)) {
+    } else if (!has_candidate(g, order.target)) {
         error(core, ev, "NOGOODSLAVE No suitable replica to promote");
     } else {
         sn_note(core, SN_LEVEL_WARNING, "Executing user requested FAILOVER of '%s'", g->saved.name);
-        sn_failover_start(g, true);
+        sn_failover_start(g, &order);
         ok(core, ev);
     }
+}
+
+/* The same to the other Sentinels, so that it does not come back from them. */
+static void tell_forget(struct sn_group *g, const struct sn_event *ev)
+{
+    char words[2][SN_HOST_MAX] = { "", "" };
+    for (int i = 1; i < ev->argc && i < 3; i++)
+        slice_cstr(ev->argv[i], words[i - 1], sizeof(words[0]));
+    for (size_t i = 0; i < g->peers.n; i++) {
+        if (ev->argc == 2)
+            sn_send(g->peers.at[i], SN_CMD, SN_TAG_NONE,
+                    SN_WORDS("SENTINEL", "FORGET", g->saved.name, words[0], "LOCAL"));
+        else
+            sn_send(g->peers.at[i], SN_CMD, SN_TAG_NONE,
+                    SN_WORDS("SENTINEL", "FORGET", g->saved.name, words[0], words[1], "LOCAL"));
+    }
+}
+
+/* One peer by its run id, or one replica by its address. A voter less is a voter less: here it is
+ * the operator's word. */
+static void forget(struct sn_core *core, const struct sn_event *ev)
+{
+    struct sn_group *g = named(core, ev);
+    struct sn_event rest = *ev;
+    char runid[SN_ID_LEN + 1];
+    int64_t port;
+    struct sn_instance *inst = NULL;
+    if (!g) return;
+    bool local = slice_ieqz(ev->argv[ev->argc - 1], "LOCAL");
+    rest.argc -= local;
+    if (rest.argc == 2) inst = sn_peer_find(g, slice_cstr(ev->argv[1], runid, sizeof(runid)));
+    else if (rest.argc == 3 && num_to_i64(ev->argv[2], &port))
+        inst = sn_replica_find(g, ev->argv[1], port);
+    if (!inst) {
+        error(core, ev, "ERR No such replica or Sentinel of that master");
+        return;
+    }
+    if (inst == g->fo.promoted) {
+        error(core, ev, "INPROG Failover already in progress");
+        return;
+    }
+    if (inst->kind == SN_PEER && g->saved.voters_floor) g->saved.voters_floor--;
+    sn_emit(core, SN_EVT_FORGOTTEN, inst, "on request");
+    sn_instance_drop(inst);
+    if (!local) tell_forget(g, &rest);
+    ok_saved(core, ev);
 }
 
 static void flush(struct sn_core *core, const struct sn_event *ev)
@@ -328,7 +413,8 @@ static const struct row {
 } rows[SN_EVENT_KINDS] = {
     [SN_ADM_MONITOR] = { monitor, 4 },       [SN_ADM_REMOVE] = { remove_group, 1 },
     [SN_ADM_SET] = { set, -3 },              [SN_ADM_RESET] = { reset, 1 },
-    [SN_ADM_FAILOVER] = { failover, 1 },     [SN_ADM_FLUSHCONFIG] = { flush, 0 },
+    [SN_ADM_FAILOVER] = { failover, -1 },    [SN_ADM_FORGET] = { forget, -2 },
+    [SN_ADM_FLUSHCONFIG] = { flush, 0 },
     [SN_ADM_CONFIG_SET] = { config_set, -1 }, [SN_ADM_SIMULATE] = { simulate, -1 },
     [SN_ADM_DEBUG] = { debug, -1 },
 };

@@ -19,6 +19,9 @@ void sn_cmd_info_cache(struct call *c);
 void sn_cmd_pending_scripts(struct call *c);
 void sn_cmd_config_get(struct call *c);
 void sn_cmd_help(struct call *c);
+/* commands_clear.c */
+void sn_cmd_explain(struct call *c);
+void sn_cmd_failovers(struct call *c);
 
 /* writes and questions that change something */
 void sn_cmd_is_master_down(struct call *c);
@@ -27,6 +30,8 @@ void sn_cmd_remove(struct call *c);
 void sn_cmd_set(struct call *c);
 void sn_cmd_reset(struct call *c);
 void sn_cmd_failover(struct call *c);
+void sn_cmd_forget(struct call *c);
+void sn_cmd_vote(struct call *c);
 void sn_cmd_flushconfig(struct call *c);
 void sn_cmd_config(struct call *c);
 void sn_cmd_simulate(struct call *c);

@@ -54,6 +54,13 @@ void sn_cmd_is_master_down(struct call *c)
     admin(c, SN_ASKED);
 }
 
+void sn_cmd_vote(struct call *c)
+{
+    int64_t epoch;
+    if (arg_int(c, 3, &epoch)) admin(c, SN_ASKED_VOTE);
+}
+
+void sn_cmd_forget(struct call *c) { admin(c, SN_ADM_FORGET); }
 void sn_cmd_monitor(struct call *c) { admin(c, SN_ADM_MONITOR); }
 void sn_cmd_remove(struct call *c) { admin(c, SN_ADM_REMOVE); }
 void sn_cmd_reset(struct call *c) { admin(c, SN_ADM_RESET); }

@@ -5,6 +5,7 @@
 #include "sentinel/down.h"
 #include "sentinel/failover.h"
 #include "sentinel/group.h"
+#include "sentinel/hand_over.h"
 #include "sentinel/heap.h"
 #include "sentinel/hello.h"
 #include "sentinel/info_read.h"
@@ -74,10 +75,19 @@ static void link_up(struct sn_core *core, const struct sn_event *ev)
         sn_link_up(core, link, ev->conn, ev->local_ip);
 }
 
+static void note_refusal(struct sn_instance *inst)
+{
+    if (inst->refused_at == SN_NEVER) inst->refused_at = inst->group->core->now;
+}
+
 static void link_down(struct sn_core *core, const struct sn_event *ev)
 {
     struct sn_link *link = sn_link_find(core, ev->link);
-    if (link) sn_link_down(core, link, ev->conn);
+    if (!link) return;
+    if (ev->refused && ev->conn == SN_CMD)
+        for (size_t i = 0; i < link->users.n; i++)
+            note_refusal(link->users.at[i]);
+    sn_link_down(core, link, ev->conn);
 }
 
 static void resolved(struct sn_core *core, const struct sn_event *ev)
@@ -124,7 +134,7 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
     struct sn_conn_state *c = &link->conn[ev->conn];
     c->heard = core->now;
     if (ev->conn == SN_PUBSUB) {
-        sn_hello_pushed(core, ev->reply);
+        sn_hello_pushed(link, ev->reply);
         return;
     }
     if (c->pending) c->pending--;
@@ -136,6 +146,7 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
     static void (*const takers[SN_TAGS])(struct sn_instance *, const struct sn_value *) = {
         [SN_TAG_INFO] = take_info, [SN_TAG_ROLE] = sn_role_take, [SN_TAG_HELLO] = take_hello_reply,
         [SN_TAG_AUTH] = take_auth, [SN_TAG_EXEC] = take_exec,
+        [SN_TAG_HAND_OVER] = sn_hand_over_answered,
     };
     struct sn_instance *inst = sn_link_user(link, sn_tag_inst(ev->tag));
     if (!inst || kind >= SN_TAGS) return;
@@ -157,6 +168,12 @@ static void asked(struct sn_core *core, const struct sn_event *ev)
     sn_asked(core, ev);
 }
 
+static void asked_vote(struct sn_core *core, const struct sn_event *ev)
+{
+    settle(core);
+    sn_asked_vote(core, ev);
+}
+
 static void (*const handlers[SN_EVENT_KINDS])(struct sn_core *, const struct sn_event *) = {
     [SN_BOOT] = boot,
     [SN_TICK] = tick,
@@ -166,11 +183,13 @@ static void (*const handlers[SN_EVENT_KINDS])(struct sn_core *, const struct sn_
     [SN_RESOLVED] = resolved,
     [SN_HELLO] = hello,
     [SN_ASKED] = asked,
+    [SN_ASKED_VOTE] = asked_vote,
     [SN_ADM_MONITOR] = sn_admin,
     [SN_ADM_REMOVE] = sn_admin,
     [SN_ADM_SET] = sn_admin,
     [SN_ADM_RESET] = sn_admin,
     [SN_ADM_FAILOVER] = sn_admin,
+    [SN_ADM_FORGET] = sn_admin,
     [SN_ADM_FLUSHCONFIG] = sn_admin,
     [SN_ADM_CONFIG_SET] = sn_admin,
     [SN_ADM_SIMULATE] = sn_admin,
@@ -195,6 +214,8 @@ static void look(struct sn_group *g)
     each_instance(g, sn_s_down_check);
     sn_o_down_check(g);
     sn_failover_consider(g);
+    sn_failover_wanted(g);
+    sn_group_age(g);
     sn_ask_peers(g);
     sn_failover_run(g);
     for (size_t i = 0; i < g->replicas.n; i++) sn_reconf_check(g->replicas.at[i]);

@@ -30,13 +30,15 @@ enum sn_event_kind {
     SN_REPLY,     /* link, conn, tag, reply */
     SN_RESOLVED,  /* link, text: the IP address, or empty when the name is unknown */
     SN_HELLO,     /* text: payload of a PUBLISH from a peer (those of pubsub links are REPLYs) */
+    SN_ASKED_VOTE, /* argv: name, epoch, run id of SENTINEL VOTE; asker */
     SN_ASKED,     /* argv: ip, port, epoch, run id of IS-MASTER-DOWN-BY-ADDR; asker */
     /* SENTINEL sub-commands; argv: the words behind the sub-command; each is answered once */
     SN_ADM_MONITOR, /* name host port quorum */
     SN_ADM_REMOVE,  /* name */
     SN_ADM_SET,     /* name option value ...; bad_script */
     SN_ADM_RESET,   /* pattern */
-    SN_ADM_FAILOVER, /* name */
+    SN_ADM_FAILOVER, /* name [TO host port] [FORCE] [COORDINATED] */
+    SN_ADM_FORGET,   /* name, run id of a peer or host and port of a replica [LOCAL] */
     SN_ADM_FLUSHCONFIG,
     SN_ADM_CONFIG_SET, /* name value ... (all but loglevel, which is the shell's) */
     SN_ADM_SIMULATE,   /* flag ... */
@@ -71,6 +73,7 @@ struct sn_event {
     uint32_t link;
     enum sn_conn conn;
     struct slice local_ip;
+    bool refused; /* LINK_DOWN: nobody listens there */
     uint64_t tag;
     const struct sn_value *reply;
     struct slice text;

@@ -54,6 +54,7 @@ static void s_down_set(struct sn_instance *inst, bool down)
 {
     struct sn_core *core = inst->group->core;
     inst->s_down = down;
+    core->counters.sdown += down;
     if (down) {
         inst->s_down_since = core->now;
     } else {
@@ -66,9 +67,30 @@ static void s_down_set(struct sn_instance *inst, bool down)
     sn_touch(inst->group);
 }
 
+/* With fast-down: nobody listens there, and all replicas that we reach have lost it too. */
+static int64_t refused_at(const struct sn_instance *inst)
+{
+    const struct sn_group *g = inst->group;
+    bool told = false;
+    if (inst->kind != SN_MASTER || !g->saved.fast_down || inst->refused_at == SN_NEVER)
+        return INT64_MAX;
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        const struct sn_instance *r = g->replicas.at[i];
+        if (r->s_down || r->link->conn[SN_CMD].phase != SN_OPEN) continue;
+        if (r->facts.info_at == SN_NEVER || r->facts.info_at < inst->refused_at ||
+            r->facts.role != SN_ROLE_REPLICA || r->facts.master_link_up)
+            return INT64_MAX;
+        told = true;
+    }
+    return told ? g->core->now : INT64_MAX;
+}
+
 void sn_s_down_check(struct sn_instance *inst)
 {
     int64_t at = silent_at(inst), role = wrong_role_at(inst), boot = reboot_at(inst);
+    int64_t refused = refused_at(inst);
+    if (refused < at) at = refused;
+    if (inst->kind == SN_MASTER && inst->group->amnesia) at = inst->group->core->now;
     if (role < at) at = role;
     if (boot < at) at = boot;
     bool down = inst->group->core->now >= at;
@@ -134,6 +156,7 @@ void sn_o_down_check(struct sn_group *g)
     if (down == g->o_down) return;
     g->o_down = down;
     if (down) {
+        g->core->counters.odown++;
         g->o_down_since = g->core->now;
         g->fo.stand_at = SN_NEVER;
         sn_emit(g->core, SN_EVT_ODOWN, g->master, "#quorum %u/%u", n, g->saved.quorum);
@@ -155,6 +178,18 @@ static int64_t ask_interval(const struct sn_group *g)
     return v < ASK_MIN_MS ? (ASK_MIN_MS < max ? ASK_MIN_MS : max) : v > max ? max : v;
 }
 
+/* A wish of the operator is no matter of who is down: ours vote when they are asked in these words.
+ * Others know them not and answer the old question that follows. */
+static void ask_wanted(struct sn_instance *peer)
+{
+    struct sn_group *g = peer->group;
+    char epoch[32];
+    snprintf(epoch, sizeof(epoch), "%llu", (unsigned long long)g->fo.epoch);
+    if (sn_send_after_save(peer, SN_TAG_ASK, SN_WORDS("SENTINEL", "VOTE", g->saved.name, epoch,
+                                                      g->core->saved.myid)))
+        peer->asks_flying++;
+}
+
 static void ask(struct sn_instance *peer, bool standing)
 {
     struct sn_group *g = peer->group;
@@ -166,6 +201,7 @@ static void ask(struct sn_instance *peer, bool standing)
     const char *const *words =
         SN_WORDS("SENTINEL", "is-master-down-by-addr", sn_announced_host(core, &g->master->addr),
                  port, epoch, standing ? core->saved.myid : "*");
+    if (standing && g->fo.forced) ask_wanted(peer);
     bool sent = standing ? sn_send_after_save(peer, SN_TAG_ASK, words)
                          : sn_send(peer, SN_CMD, SN_TAG_ASK, words);
     if (!sent) return;
@@ -177,8 +213,8 @@ static void ask(struct sn_instance *peer, bool standing)
 void sn_ask_peers(struct sn_group *g)
 {
     struct sn_core *core = g->core;
-    bool standing = g->fo.state == SN_FO_WAIT_START && !g->fo.forced;
-    if (!g->master->s_down) return;
+    bool standing = g->fo.state == SN_FO_WAIT_START && g->fo.again_at == SN_NEVER;
+    if (!g->master->s_down && !(standing && g->fo.forced)) return;
     for (size_t i = 0; i < g->peers.n; i++) {
         struct sn_instance *p = g->peers.at[i];
         if (p->link->conn[SN_CMD].phase != SN_OPEN) continue;
@@ -212,6 +248,7 @@ void sn_peer_answered(struct sn_instance *peer, uint32_t gen, const struct sn_va
                     SLICE_ARG(v->items[1].text), (unsigned long long)epoch);
         peer->voted_epoch = epoch;
         slice_cstr(v->items[1].text, peer->voted, sizeof(peer->voted));
+        if (epoch == g->fo.epoch) sn_record_vote(g, peer->runid, peer->voted);
     }
 }
 
@@ -232,6 +269,19 @@ static void answer_error(struct sn_core *core, const struct sn_event *ev, const 
     act->text = slice_z(text);
 }
 
+static void answer_vote(struct sn_core *core, const struct sn_event *ev, const struct sn_vote *vote,
+                        bool down)
+{
+    struct slice leader = sn_actions_text(core->out, slice_z(vote->leader));
+    struct sn_action *act = sn_actions_add(core->out, SN_DO_ANSWER);
+    act->asker = ev->asker;
+    act->answer = SN_ANS_VOTE;
+    act->integer = down;
+    act->text = leader;
+    act->epoch = vote->epoch;
+    act->after_save = vote->unsaved;
+}
+
 void sn_asked(struct sn_core *core, const struct sn_event *ev)
 {
     int64_t port;
@@ -244,13 +294,20 @@ void sn_asked(struct sn_core *core, const struct sn_event *ev)
     struct sn_group *g = group_at(core, ev->argv[0], port);
     struct sn_vote vote = { "*", 0, false };
     bool down = g && !core->tilt && g->master->s_down;
-    if (g && ev->argv[3].n == SN_ID_LEN) vote = sn_vote(g, epoch, ev->argv[3]);
-    struct slice leader = sn_actions_text(core->out, slice_z(vote.leader));
-    struct sn_action *act = sn_actions_add(core->out, SN_DO_ANSWER);
-    act->asker = ev->asker;
-    act->answer = SN_ANS_VOTE;
-    act->integer = down;
-    act->text = leader;
-    act->epoch = vote.epoch;
-    act->after_save = vote.unsaved;
+    if (g && ev->argv[3].n == SN_ID_LEN) vote = sn_vote(g, epoch, ev->argv[3], false);
+    answer_vote(core, ev, &vote, down);
+}
+
+void sn_asked_vote(struct sn_core *core, const struct sn_event *ev)
+{
+    uint64_t epoch;
+    if (ev->argc != 3 || !num_to_u64(ev->argv[1], &epoch) || epoch > INT64_MAX ||
+        ev->argv[2].n != SN_ID_LEN) {
+        answer_error(core, ev, "ERR value is not an integer or out of range");
+        return;
+    }
+    struct sn_group *g = sn_group_find(core, ev->argv[0]);
+    struct sn_vote vote = { "*", 0, false };
+    if (g) vote = sn_vote(g, epoch, ev->argv[2], true);
+    answer_vote(core, ev, &vote, g && !core->tilt && g->master->s_down);
 }

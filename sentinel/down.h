@@ -20,5 +20,7 @@ void sn_ping_answered(struct sn_link *link, const struct sn_value *v);
 /* Ours to a peer's question. argv: ip, port, epoch, run id. */
 struct sn_event;
 void sn_asked(struct sn_core *core, const struct sn_event *ev);
+/* The same for a failover that was asked for. argv: name, epoch, run id. */
+void sn_asked_vote(struct sn_core *core, const struct sn_event *ev);
 
 #endif

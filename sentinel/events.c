@@ -61,6 +61,15 @@ const struct sn_evt_row sn_evt_rows[SN_EVTS] = {
     [SN_EVT_SCRIPT_CHILD_END] = { "-script-child", DEBUG, false },
     [SN_EVT_CMD_RECONNECT] = { "-cmd-link-reconnection", DEBUG, true },
     [SN_EVT_PUBSUB_RECONNECT] = { "-pubsub-link-reconnection", DEBUG, true },
+    [SN_EVT_FOREIGN] = { "+foreign", WARNING, true },
+    [SN_EVT_AMNESIA] = { "+amnesia", WARNING, true },
+    [SN_EVT_REJECTED] = { "+candidate-rejected", NOTICE, true },
+    [SN_EVT_HAND_OVER] = { "+hand-over", NOTICE, true },
+    [SN_EVT_HAND_OVER_FAILED] = { "-hand-over", WARNING, true },
+    [SN_EVT_LEAVING] = { "+master-leaving", NOTICE, true },
+    [SN_EVT_CONFLICT] = { "+config-conflict", WARNING, true },
+    [SN_EVT_VOTERS] = { "+voters", WARNING, true },
+    [SN_EVT_FORGOTTEN] = { "+forgotten", NOTICE, true },
 };
 
 #define TEXT_MAX (SN_INSTANCE_TEXT_MAX + 1024)

@@ -60,6 +60,16 @@ enum sn_evt {
     SN_EVT_SCRIPT_CHILD_END,
     SN_EVT_CMD_RECONNECT,
     SN_EVT_PUBSUB_RECONNECT,
+    /* ours alone; their names are no others' */
+    SN_EVT_FOREIGN,
+    SN_EVT_AMNESIA,
+    SN_EVT_REJECTED,
+    SN_EVT_HAND_OVER,
+    SN_EVT_HAND_OVER_FAILED,
+    SN_EVT_LEAVING,
+    SN_EVT_CONFLICT,
+    SN_EVT_VOTERS,
+    SN_EVT_FORGOTTEN,
     SN_EVTS
 };
 

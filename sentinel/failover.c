@@ -1,9 +1,12 @@
 #include "sentinel/failover.h"
 
 #include "sentinel/actions.h"
+#include "sentinel/addr.h"
 #include "sentinel/core.h"
 #include "sentinel/group.h"
+#include "sentinel/hand_over.h"
 #include "sentinel/heap.h"
+#include "sentinel/lineage.h"
 #include "sentinel/pick.h"
 #include "sentinel/reconf.h"
 #include "sentinel/send.h"
@@ -14,6 +17,10 @@
 #define TURN_SPREAD_MS 5
 #define ELECTION_MS 1000 /* an election lasts so long at least, twice as long at most */
 #define FRESH_INFO_MS 50 /* longest wait for the candidates' INFO */
+#define WANTED_MS 300    /* a failover that was asked for waits so long for votes */
+#define AGAIN_MS 60      /* spread of the next try after votes that were split */
+#define TURN_LEAVING_MS 60
+#define PREFERRED_MS 60000 /* so long the hand-over to a preferred replica may still come */
 #define RESEND_MS 1000   /* SLAVEOF NO ONE is repeated when its replica still is a replica */
 
 struct state {
@@ -51,6 +58,8 @@ static void move(struct sn_group *g, enum sn_fo_state to)
 static void give_up(struct sn_group *g, enum sn_evt why, int64_t wait)
 {
     sn_emit(g->core, why, g->master, NULL);
+    sn_record_end(g, sn_evt_rows[why].name);
+    g->core->counters.aborts++;
     move(g, SN_FO_NONE);
     sn_failover_clear(g);
     int64_t at = g->core->now + wait;
@@ -87,12 +96,18 @@ void sn_failover_consider(struct sn_group *g)
     if (fo->stand_at == SN_NEVER)
         fo->stand_at = core->now + (int64_t)turn(g) * TURN_MS +
                        (int64_t)rng_below(&core->rng, TURN_SPREAD_MS);
+    /* Whom we left the time to died: it will not finish. */
+    const struct sn_instance *leader = fo->yielded ? sn_peer_find(g, g->saved.leader) : NULL;
+    if (leader && leader->s_down) {
+        fo->not_before = fo->stand_at;
+        fo->yielded = false;
+    }
     int64_t at = fo->stand_at;
     if (fo->not_before != SN_NEVER && fo->not_before > at) at = fo->not_before;
     if (fo->retry_if_fit && core->now >= fo->state_since + ELECTION_MS && sn_pick(g))
         at = core->now;
     if (core->now >= at) {
-        sn_failover_start(g, false);
+        sn_failover_start(g, &(struct sn_order){ .kind = SN_FO_AUTO });
         return;
     }
     sn_want(g, at);
@@ -106,7 +121,18 @@ static void ask_candidates(struct sn_group *g)
         if (!g->replicas.at[i]->info_flying) sn_send_info(g->replicas.at[i]);
 }
 
-void sn_failover_start(struct sn_group *g, bool forced)
+static const char *const kinds[SN_FO_KINDS] = { "automatic", "requested", "leaving", "preferred" };
+
+/* A new epoch in which we stand, with our own vote. */
+static void candidacy(struct sn_group *g, uint64_t epoch)
+{
+    struct sn_core *core = g->core;
+    sn_epoch_seen(g, epoch);
+    g->fo.epoch = core->saved.current_epoch;
+    core->counters.elections++;
+}
+
+void sn_failover_start(struct sn_group *g, const struct sn_order *order)
 {
     struct sn_core *core = g->core;
     struct sn_failover *fo = &g->fo;
@@ -115,15 +141,20 @@ void sn_failover_start(struct sn_group *g, bool forced)
     len <<= fo->lost < 3 ? fo->lost : 3;
     if (g->saved.failover_timeout_ms < max) max = g->saved.failover_timeout_ms;
     move(g, SN_FO_WAIT_START);
-    sn_epoch_seen(g, core->saved.current_epoch + 1);
-    fo->epoch = core->saved.current_epoch;
-    fo->forced = forced;
+    candidacy(g, core->saved.current_epoch + 1);
+    fo->kind = order->kind;
+    fo->forced = order->kind != SN_FO_AUTO;
+    fo->hand = order->hand_over ? SN_HAND_WANTED : SN_HAND_NOT;
+    fo->hand_only = order->hand_only;
+    fo->target = order->target;
+    fo->yielded = false;
+    sn_record_begin(g, kinds[order->kind]);
     fo->retry_if_fit = false;
     fo->started = core->now;
     fo->not_before = SN_NEVER;
     fo->give_up = core->now + (len < max ? len : max);
     sn_emit(core, SN_EVT_TRY_FAILOVER, g->master, NULL);
-    sn_vote(g, fo->epoch, slice_z(core->saved.myid));
+    sn_vote(g, fo->epoch, slice_z(core->saved.myid), true);
     ask_candidates(g);
 }
 
@@ -133,6 +164,7 @@ static void elected(struct sn_group *g)
 {
     struct sn_core *core = g->core;
     g->fo.lost = 0;
+    sn_record_mark(g, SN_MARK_ELECTED);
     sn_emit(core, SN_EVT_ELECTED, g->master, NULL);
     if (core->simulate & SN_CRASH_AFTER_ELECTION)
         sn_actions_add(core->out, SN_DO_EXIT)->code = SN_EXIT_SIMULATED;
@@ -148,6 +180,7 @@ static int64_t retry_wait(struct sn_group *g)
     wait = 50 + (int64_t)rng_below(&g->core->rng, 950);
     if (fo->lost > 3) wait += 1000LL << (fo->lost < 20 ? fo->lost - 3 : 17);
     fo->lost++;
+    g->core->counters.elections_lost++;
     return wait < max ? wait : max;
 }
 
@@ -172,10 +205,57 @@ void sn_failover_unsaved(struct sn_group *g)
     }
 }
 
+/* Nobody who can be reached will say more. */
+static bool no_more_votes(const struct sn_group *g)
+{
+    for (size_t i = 0; i < g->peers.n; i++) {
+        const struct sn_instance *p = g->peers.at[i];
+        if (p->link->conn[SN_CMD].phase != SN_OPEN || p->s_down) continue;
+        if (p->voted_epoch != g->fo.epoch && (p->asks_flying || p->asked_epoch != g->fo.epoch))
+            return false;
+    }
+    return true;
+}
+
+/* The operator's wish needs no majority, but an epoch that is nobody else's: votes make it so, or,
+ * where no majority answers, our own part of the numbers. */
+static void run_wanted(struct sn_group *g, enum sn_tally tally)
+{
+    struct sn_failover *fo = &g->fo;
+    struct sn_core *core = g->core;
+    if (tally == SN_TALLY_WON) {
+        elected(g);
+    } else if (tally == SN_TALLY_OTHER || g->saved.leader_epoch > fo->epoch) {
+        give_up(g, SN_EVT_ABORT_NOT_ELECTED, retry_wait(g));
+    } else if (tally == SN_TALLY_SPLIT && fo->again_at == SN_NEVER && fo->lost < 4) {
+        fo->again_at = core->now + 5 + (int64_t)rng_below(&core->rng, AGAIN_MS);
+        sn_want(g, fo->again_at);
+    } else if (fo->again_at != SN_NEVER && core->now < fo->again_at) {
+        sn_want(g, fo->again_at);
+    } else if (fo->again_at != SN_NEVER) {
+        fo->again_at = SN_NEVER;
+        fo->lost++;
+        fo->state_since = core->now;
+        candidacy(g, core->saved.current_epoch + 1);
+        sn_vote(g, fo->epoch, slice_z(core->saved.myid), true);
+        sn_touch(g);
+    } else if (no_more_votes(g) || core->now >= fo->state_since + WANTED_MS) {
+        candidacy(g, sn_own_epoch(core));
+        sn_vote(g, fo->epoch, slice_z(core->saved.myid), true);
+        elected(g);
+    } else {
+        sn_want(g, fo->state_since + WANTED_MS);
+    }
+}
+
 static void run_wait_start(struct sn_group *g)
 {
     struct sn_failover *fo = &g->fo;
-    enum sn_tally tally = fo->forced ? SN_TALLY_WON : sn_tally(g);
+    enum sn_tally tally = sn_tally(g);
+    if (fo->forced) {
+        run_wanted(g, tally);
+        return;
+    }
     bool overtaken = g->saved.leader_epoch > fo->epoch;
     if (tally == SN_TALLY_WON) {
         elected(g);
@@ -199,13 +279,37 @@ static int64_t long_wait(const struct sn_group *g)
     return at > g->core->now ? at - g->core->now : 0;
 }
 
-static void log_verdicts(struct sn_group *g)
+static void tell_verdicts(struct sn_group *g)
 {
-    char name[SN_NAME_TEXT_MAX];
+    sn_record_candidates(g);
     for (size_t i = 0; i < g->replicas.n; i++)
-        sn_note(g->core, SN_LEVEL_NOTICE, "Replica %s of %s cannot be promoted: %s",
-                sn_instance_name(g->core, g->replicas.at[i], name, sizeof(name)), g->saved.name,
-                sn_reject_name(g->replicas.at[i]->reject));
+        if (g->replicas.at[i]->reject != SN_FIT)
+            sn_emit(g->core, SN_EVT_REJECTED, g->replicas.at[i], "%s",
+                    sn_reject_name(g->replicas.at[i]->reject));
+}
+
+/* The one that was named, if it is fit, or the best. */
+static struct sn_instance *choose(struct sn_group *g)
+{
+    struct sn_instance *best = sn_pick(g), *named = NULL;
+    tell_verdicts(g);
+    g->fo.preferred = 0;
+    if (best && !sn_lineage_shares(g, &best->facts))
+        sn_note(g->core, SN_LEVEL_WARNING,
+                "Nobody has data of the known history of %s: as a last resort a replica of an "
+                "unknown one is taken",
+                g->saved.name);
+    if (g->fo.target)
+        for (size_t i = 0; i < g->replicas.n; i++)
+            if (g->replicas.at[i]->id == g->fo.target) named = g->replicas.at[i];
+    if (g->fo.target) return named && named->reject == SN_FIT ? named : NULL;
+    struct sn_instance *preferred = best ? sn_pick_preferred(g, best) : NULL;
+    if (!preferred) return best;
+    /* Who hands over waits for the other: nothing is lost by taking the preferred one at once. */
+    if (g->fo.hand == SN_HAND_WANTED) return preferred;
+    g->fo.preferred = preferred->id;
+    g->fo.preferred_until = g->core->now + PREFERRED_MS;
+    return best;
 }
 
 static void run_select(struct sn_group *g)
@@ -216,13 +320,13 @@ static void run_select(struct sn_group *g)
         sn_want(g, until);
         return;
     }
-    struct sn_instance *best = sn_pick(g);
+    struct sn_instance *best = choose(g);
     if (!best) {
-        log_verdicts(g);
         give_up(g, SN_EVT_ABORT_NO_GOOD_SLAVE, long_wait(g));
         fo->retry_if_fit = true;
         return;
     }
+    sn_record_chosen(g, best);
     sn_emit(g->core, SN_EVT_SELECTED, best, NULL);
     fo->promoted = best;
     move(g, SN_FO_SEND_SLAVEOF_NOONE);
@@ -242,6 +346,15 @@ static bool timed_out(struct sn_group *g)
 
 static void run_send(struct sn_group *g)
 {
+    if (g->fo.hand == SN_HAND_WANTED && sn_hand_over_ask(g)) {
+        sn_emit(g->core, SN_EVT_WAIT_PROMOTION, g->fo.promoted, NULL);
+        move(g, SN_FO_WAIT_PROMOTION);
+        return;
+    }
+    if (g->fo.hand_only) {
+        give_up(g, SN_EVT_ABORT_SLAVE_TIMEOUT, 0);
+        return;
+    }
     if (!sn_send_slaveof(g->fo.promoted, NULL)) {
         timed_out(g);
         return;
@@ -261,7 +374,18 @@ static void repeat_noone(struct sn_group *g)
 
 static void run_wait_promotion(struct sn_group *g)
 {
-    if (!timed_out(g)) repeat_noone(g);
+    struct sn_failover *fo = &g->fo;
+    if (timed_out(g)) return;
+    if (fo->hand == SN_HAND_ASKED) sn_hand_over_run(g);
+    if (fo->hand == SN_HAND_ASKED) return;
+    if (fo->hand == SN_HAND_FAILED && fo->hand_only) {
+        give_up(g, SN_EVT_ABORT_SLAVE_TIMEOUT, 0);
+    } else if (fo->hand == SN_HAND_FAILED) {
+        fo->hand = SN_HAND_NOT;
+        sn_send_slaveof(fo->promoted, NULL);
+    } else {
+        repeat_noone(g);
+    }
 }
 
 void sn_failover_promoted(struct sn_group *g)
@@ -271,6 +395,8 @@ void sn_failover_promoted(struct sn_group *g)
     must(p && g->fo.state == SN_FO_WAIT_PROMOTION);
     g->saved.config_epoch = g->fo.epoch;
     move(g, SN_FO_RECONF_SLAVES);
+    if (g->fo.hand == SN_HAND_ASKED) core->counters.hand_overs++;
+    sn_record_mark(g, SN_MARK_PROMOTED);
     sn_actions_persist(core->out);
     sn_emit(core, SN_EVT_PROMOTED, p, NULL);
     if (core->simulate & SN_CRASH_AFTER_PROMOTION)
@@ -292,10 +418,20 @@ static void run_reconf(struct sn_group *g)
     if (s == SN_RECONF_TIMEOUT) sn_reconf_best_effort(g);
 }
 
+void sn_failover_settle(struct sn_group *g)
+{
+    if (g->fo.state < SN_FO_RECONF_SLAVES) return;
+    g->fo.state = SN_FO_UPDATE_CONFIG;
+    run_update(g);
+}
+
 static void run_update(struct sn_group *g)
 {
     struct sn_addr to = g->fo.promoted->addr;
     sn_actions_persist(g->core->out);
+    g->core->counters.failovers++;
+    g->core->counters.switches++;
+    sn_record_end(g, "switched");
     sn_switch_event(g, &to);
     sn_group_switch(g, &to, true);
 }
@@ -307,4 +443,62 @@ void sn_failover_run(struct sn_group *g)
         before = g->fo.state;
         if (states[before].run) states[before].run(g);
     } while (g->fo.state != before && g->fo.state != SN_FO_NONE);
+}
+
+/* ---- failovers that nobody's death asks for ---- */
+
+int64_t sn_failover_turn_ms(const struct sn_group *g)
+{
+    return (int64_t)turn(g) * TURN_LEAVING_MS;
+}
+
+static void leaving(struct sn_group *g)
+{
+    int64_t now = g->core->now;
+    if (g->leave_at == SN_NEVER) return;
+    if (now < g->leave_at) {
+        sn_want(g, g->leave_at);
+        return;
+    }
+    g->leave_at = SN_NEVER;
+    /* Somebody else stands already, or there is nobody to take its place. */
+    if (g->core->saved.current_epoch != g->leave_epoch || g->master->s_down || !sn_pick(g)) return;
+    sn_failover_start(
+        g, &(struct sn_order){ .kind = SN_FO_LEAVING, .hand_over = true, .hand_only = true });
+}
+
+/* It has caught up with the master that it outranks. */
+static bool ready(const struct sn_group *g, const struct sn_instance *r)
+{
+    return !r->s_down && r->facts.role_at != SN_NEVER && r->facts.role == SN_ROLE_REPLICA &&
+           r->facts.master_link_up && !r->facts.loading && r->facts.info_at > g->switched_at &&
+           sn_addr_is(&g->master->addr, slice_z(r->facts.master_host), r->facts.master_port);
+}
+
+static void preferred(struct sn_group *g)
+{
+    struct sn_failover *fo = &g->fo;
+    if (!fo->preferred) return;
+    if (g->core->now >= fo->preferred_until || g->master->s_down) {
+        fo->preferred = 0;
+        return;
+    }
+    if (!g->confirmed) return;
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        struct sn_instance *r = g->replicas.at[i];
+        if (r->id != fo->preferred || !ready(g, r) || sn_judge(r) != SN_FIT) continue;
+        fo->preferred = 0;
+        sn_failover_start(g, &(struct sn_order){ .kind = SN_FO_PREFERRED,
+                                                 .hand_over = true,
+                                                 .hand_only = true,
+                                                 .target = r->id });
+        return;
+    }
+}
+
+void sn_failover_wanted(struct sn_group *g)
+{
+    if (g->fo.state != SN_FO_NONE) return;
+    leaving(g);
+    if (g->fo.state == SN_FO_NONE) preferred(g);
 }

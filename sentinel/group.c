@@ -126,7 +126,7 @@ static void instance_restart(struct sn_instance *inst)
 {
     int64_t now = inst->group->core->now;
     facts_reset(inst, now);
-    inst->s_down = inst->script_kill_sent = inst->rebooted = false;
+    inst->s_down = inst->script_kill_sent = inst->rebooted = inst->foreign = false;
     inst->s_down_ended = inst->info_sent = inst->slaveof_at = SN_NEVER;
     inst->hello_sent = inst->down_reply_at = inst->asked_at = SN_NEVER;
     inst->reconf = SN_RECONF_NONE;
@@ -147,6 +147,7 @@ static struct sn_instance *instance_new(struct sn_group *g, enum sn_kind kind,
     inst->addr = *addr;
     inst->hello_at = g->core->now;
     inst->hello_epoch = UINT64_MAX;
+    inst->refused_at = inst->listed_at = SN_NEVER;
     instance_restart(inst);
     return inst;
 }
@@ -243,11 +244,13 @@ struct sn_group *sn_group_new(struct sn_core *core, struct slice name, const str
                                         .failover_timeout_ms =
                                             core->params.default_failover_timeout,
                                         .parallel_syncs = 1,
+                                        .forget_after_ms = SN_FORGET_AFTER,
                                         .notification_script = mem_strdup(""),
                                         .reconfig_script = mem_strdup(""),
                                         .auth_pass = mem_strdup(""),
                                         .auth_user = mem_strdup("") };
     g->switched_at = core->now;
+    g->leave_at = g->conflict_since = g->reset_at = SN_NEVER;
     g->due = core->now;
     sn_failover_clear(g);
     g->fo.started = g->fo.not_before = SN_NEVER;
@@ -290,6 +293,7 @@ void sn_group_delete(struct sn_group *g)
     mem_free(g->saved.reconfig_script);
     mem_free(g->saved.auth_pass);
     mem_free(g->saved.auth_user);
+    sn_history_free(&g->history);
     vec_free(&g->replicas);
     vec_free(&g->peers);
     mem_free(g);
@@ -307,7 +311,10 @@ void sn_failover_clear(struct sn_group *g)
     struct sn_failover *fo = &g->fo;
     fo->state = SN_FO_NONE;
     fo->state_since = g->core->now;
-    fo->forced = false;
+    fo->forced = fo->hand_only = false;
+    fo->hand = SN_HAND_NOT;
+    fo->target = 0;
+    fo->again_at = SN_NEVER;
     fo->stand_at = SN_NEVER;
     fo->promoted = NULL;
     for (size_t i = 0; i < g->replicas.n; i++) g->replicas.at[i]->reconf = SN_RECONF_NONE;
@@ -320,7 +327,9 @@ static void states_reset(struct sn_group *g)
     sn_failover_clear(g);
     g->fo.started = g->fo.not_before = SN_NEVER;
     g->fo.lost = 0;
-    g->fo.retry_if_fit = false;
+    g->fo.retry_if_fit = g->fo.yielded = false;
+    g->leave_at = g->conflict_since = SN_NEVER;
+    g->amnesia = false;
     g->o_down = g->confirmed = false;
     g->addr_gen++;
     g->switched_at = core->now;
@@ -350,6 +359,10 @@ void sn_group_start(struct sn_group *g)
 
 void sn_group_reset(struct sn_group *g)
 {
+    unsigned voters = sn_voters(g);
+    g->saved.voters_floor = voters;
+    g->reset_at = g->core->now;
+    g->fo.preferred = 0;
     drop_all(g);
     states_reset(g);
     sn_link_close(g->core, g->master->link);
@@ -411,4 +424,50 @@ bool sn_master_sane(const struct sn_group *g)
     return m->facts.role == SN_ROLE_MASTER && !m->s_down && !g->o_down &&
            m->facts.info_at != SN_NEVER &&
            now - m->facts.info_at < 2 * g->core->params.info_period;
+}
+
+/* ---- letting go ---- */
+
+#define FLOOR_MS 10000 /* time for the live peers to be heard of again after a RESET */
+
+/* Fewer voters than before a RESET are believed only where a majority of the old ones agrees by
+ * being there: a cut-off minority cannot make itself a majority. */
+static void lower_floor(struct sn_group *g)
+{
+    unsigned floor = g->saved.voters_floor, known = (unsigned)g->peers.n + 1;
+    if (!floor) return;
+    int64_t at = g->reset_at == SN_NEVER ? 0 : g->reset_at + FLOOR_MS;
+    if (known < floor && (g->core->now < at || sn_usable(g) < floor / 2 + 1)) {
+        if (g->core->now < at) sn_want(g, at);
+        return;
+    }
+    g->saved.voters_floor = 0;
+    sn_actions_persist(g->core->out);
+    if (known < floor) sn_emit(g->core, SN_EVT_VOTERS, g->master, "%u instead of %u", known, floor);
+}
+
+static bool too_old(const struct sn_group *g, const struct sn_instance *r, int64_t *at)
+{
+    int64_t listed = r->listed_at == SN_NEVER ? 0 : r->listed_at + 3 * g->core->params.info_period;
+    if (!r->s_down || r->was_master || r == g->fo.promoted) return false;
+    *at = r->s_down_since + g->saved.forget_after_ms;
+    if (listed > *at) *at = listed;
+    return g->core->now >= *at;
+}
+
+void sn_group_age(struct sn_group *g)
+{
+    lower_floor(g);
+    if (!g->saved.forget_after_ms || g->fo.state != SN_FO_NONE || !sn_master_sane(g)) return;
+    for (size_t i = g->replicas.n; i-- > 0;) {
+        struct sn_instance *r = g->replicas.at[i];
+        int64_t at = INT64_MAX;
+        if (too_old(g, r, &at)) {
+            sn_emit(g->core, SN_EVT_FORGOTTEN, r, "down and not listed by the master for too long");
+            sn_instance_drop(r);
+            sn_actions_persist(g->core->out);
+        } else {
+            sn_want(g, at);
+        }
+    }
 }

@@ -39,6 +39,8 @@ void sn_group_reset(struct sn_group *g);
  * the old master a replica; peers, links and ids stay; states start anew. `confirmed`: the new
  * master has been seen in that role. Emits +slave events, persists. */
 void sn_group_switch(struct sn_group *g, const struct sn_addr *addr, bool confirmed);
+/* Lets go of replicas that are long down and unlisted, and of voters that a RESET left behind. */
+void sn_group_age(struct sn_group *g);
 /* Ends a failover of ours without any event. */
 void sn_failover_clear(struct sn_group *g);
 

@@ -5,6 +5,7 @@
 #include "core/base/num.h"
 #include "sentinel/addr.h"
 #include "sentinel/core.h"
+#include "sentinel/failover.h"
 #include "sentinel/group.h"
 #include "sentinel/reconf.h"
 #include "sentinel/send.h"
@@ -12,6 +13,7 @@
 #include "sentinel/vote.h"
 
 #define FIELDS 8
+#define CONFLICT_MS 5000
 #define TEXT_MAX 2048 /* three host or group names, an id, numbers */
 
 bool sn_hello_parse(struct slice text, struct sn_hello *out)
@@ -140,9 +142,13 @@ static void adopt_config(struct sn_group *g, struct sn_instance *from, const str
     }
     g->saved.config_epoch = h->config_epoch;
     /* Ours, if any, is overtaken: it must not publish its result under the epoch of another. */
+    if (g->fo.state != SN_FO_NONE) sn_record_end(g, "overtaken");
     if (g->fo.state != SN_FO_NONE) sn_failover_clear(g);
+    core->counters.switches += !same;
     sn_actions_persist(core->out);
     if (!same) {
+        sn_record_observed(g, from->runid, &to);
+        g->fo.preferred = 0;
         sn_emit(core, SN_EVT_CONFIG_UPDATE, from, NULL);
         sn_switch_event(g, &to);
         sn_group_switch(g, &to, false);
@@ -152,6 +158,37 @@ static void adopt_config(struct sn_group *g, struct sn_instance *from, const str
     if (vain && vain != g->master) vain->was_master = true;
     if (same) return;
     sn_reconf_script(g, "observer", &old, &g->master->addr);
+}
+
+/* Two configurations in one epoch never meet by themselves. One of the two publishes its own again
+ * in an epoch that is its alone: the one with the greater id at once, the other, whose opposite may
+ * be of a kind that does nothing, when it has seen enough. Epoch 0 is the operator's word: there
+ * the event is all. */
+static void check_conflict(struct sn_group *g, struct sn_instance *from, const struct sn_hello *h)
+{
+    struct sn_core *core = g->core;
+    bool differ = !sn_addr_is(sn_current_addr(g), h->master_host, h->master_port);
+    if (!differ || sn_addr_unknown_name(h->master_host, &g->master->addr)) {
+        if (!differ && from->conflicts) {
+            from->conflicts = false;
+            g->conflict_since = SN_NEVER;
+        }
+        return;
+    }
+    if (!from->conflicts)
+        sn_emit(core, SN_EVT_CONFLICT, from, "names %.*s %lld in epoch %llu",
+                SLICE_ARG(h->master_host), (long long)h->master_port,
+                (unsigned long long)h->config_epoch);
+    from->conflicts = true;
+    if (g->conflict_since == SN_NEVER) g->conflict_since = core->now;
+    bool ours = strcmp(core->saved.myid, from->runid) > 0 ||
+                core->now - g->conflict_since >= CONFLICT_MS;
+    if (!h->config_epoch || !ours || g->fo.state != SN_FO_NONE || !sn_master_sane(g)) return;
+    sn_epoch_seen(g, sn_own_epoch(core));
+    g->saved.config_epoch = core->saved.current_epoch;
+    g->conflict_since = SN_NEVER;
+    g->hello_now = true;
+    sn_actions_persist(core->out);
 }
 
 void sn_hello_take(struct sn_core *core, struct slice text)
@@ -164,16 +201,32 @@ void sn_hello_take(struct sn_core *core, struct slice text)
     sn_epoch_seen(g, h.current_epoch);
     if (!p) return;
     if (h.config_epoch > g->saved.config_epoch) adopt_config(g, p, &h);
+    else if (h.config_epoch == g->saved.config_epoch) check_conflict(g, p, &h);
     p->hello_at = core->now;
     p->hello_epoch = h.current_epoch;
     p->hello_config = h.config_epoch;
     sn_touch(g);
 }
 
-void sn_hello_pushed(struct sn_core *core, const struct sn_value *v)
+/* "leaving,<run id>": the master itself says, on its own connection, that it is about to end. */
+static void take_leaving(struct sn_link *link, struct slice text)
 {
+    struct sn_instance *m = link->users.at[0];
+    struct sn_group *g = m->group;
+    if (m->kind != SN_MASTER || text.n != 8 + SN_ID_LEN) return;
+    if (!slice_eqz(slice_of(text.p + 8, SN_ID_LEN), m->runid) || g->leave_at != SN_NEVER) return;
+    sn_emit(g->core, SN_EVT_LEAVING, m, NULL);
+    g->leave_at = g->core->now + sn_failover_turn_ms(g);
+    g->leave_epoch = g->core->saved.current_epoch;
+    sn_touch(g);
+}
+
+void sn_hello_pushed(struct sn_link *link, const struct sn_value *v)
+{
+    struct sn_core *core = link->users.at[0]->group->core;
     if (v->kind != SN_VAL_ARRAY || v->n != 3) return;
     if (v->items[0].kind != SN_VAL_BULK || !slice_eqz(v->items[0].text, "message")) return;
     if (v->items[2].kind != SN_VAL_BULK) return;
-    sn_hello_take(core, v->items[2].text);
+    if (slice_starts(v->items[2].text, "leaving,")) take_leaving(link, v->items[2].text);
+    else sn_hello_take(core, v->items[2].text);
 }

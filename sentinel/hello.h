@@ -24,6 +24,6 @@ void sn_hello_take(struct sn_core *core, struct slice text);
 void sn_hello_send(struct sn_instance *inst);
 /* What came on a subscription connection. */
 struct sn_value;
-void sn_hello_pushed(struct sn_core *core, const struct sn_value *v);
+void sn_hello_pushed(struct sn_link *link, const struct sn_value *v);
 
 #endif

@@ -6,6 +6,7 @@
 #include "sentinel/core.h"
 #include "sentinel/failover.h"
 #include "sentinel/group.h"
+#include "sentinel/lineage.h"
 #include "sentinel/view.h"
 
 /* ---- the text ---- */
@@ -73,10 +74,48 @@ static void read_replica_side(struct slice line, struct sn_info *out)
     else if (after(line, "slave_repl_offset:", &v) && num_to_i64(v, &n)) out->repl_offset = n;
 }
 
+/* "db0:keys=3,expires=0,..." */
+static void read_keys(struct slice line, struct sn_info *out)
+{
+    struct slice v = { 0 };
+    int64_t n;
+    ptrdiff_t at = slice_find(line, '=', 0), end = slice_find(line, ',', 0);
+    if (at < 0) return;
+    size_t to = end < 0 ? line.n : (size_t)end;
+    if (to > (size_t)at) v = slice_of(line.p + at + 1, to - (size_t)at - 1);
+    if (num_to_i64(v, &n) && n >= 0 && n < INT64_MAX / 4 && out->keys < INT64_MAX / 4)
+        out->keys = (out->keys < 0 ? 0 : out->keys) + n;
+}
+
+static struct slice an_id(struct slice v)
+{
+    size_t zeros = 0;
+    while (zeros < v.n && v.p[zeros] == '0') zeros++;
+    return v.n == SN_ID_LEN && zeros < v.n ? v : (struct slice){ 0 };
+}
+
+/* What tells whose data it is, and how much of it there is. */
+static bool read_data_line(struct slice line, struct sn_info *out)
+{
+    struct slice v;
+    if (after(line, "master_replid:", &v)) out->replid = an_id(v);
+    else if (after(line, "master_replid2:", &v)) out->replid2 = an_id(v);
+    else if (after(line, "master_repl_offset:", &v)) num_to_i64(v, &out->master_offset);
+    else if (after(line, "loading:", &v)) out->loading = slice_eqz(v, "1");
+    else if (after(line, "master_sync_in_progress:", &v)) out->syncing = slice_eqz(v, "1");
+    else if (after(line, "aof_enabled:", &v)) out->aof = slice_eqz(v, "1");
+    else if (slice_starts(line, "# Keyspace")) out->keys = out->keys < 0 ? 0 : out->keys;
+    else if (slice_starts(line, "db") && line.n > 2 && line.p[2] >= '0' && line.p[2] <= '9')
+        read_keys(line, out);
+    else return false;
+    return true;
+}
+
 static void read_line(struct slice line, struct sn_info *out)
 {
     struct slice v;
     int64_t n;
+    if (read_data_line(line, out)) return;
     if (after(line, "run_id:", &v)) {
         if (v.n >= SN_ID_LEN) out->runid = slice_of(v.p, SN_ID_LEN);
     } else if (after(line, "role:", &v)) {
@@ -94,7 +133,10 @@ static void read_line(struct slice line, struct sn_info *out)
 void sn_info_parse(struct slice text, struct sn_info *out)
 {
     out->runid = out->master_host = (struct slice){ 0 };
-    out->has_role = out->master_link_up = false;
+    out->replid = out->replid2 = (struct slice){ 0 };
+    out->has_role = out->master_link_up = out->loading = out->syncing = out->aof = false;
+    out->master_offset = 0;
+    out->keys = -1;
     out->role = SN_ROLE_MASTER;
     out->master_port = out->priority = out->announced = -1;
     out->master_link_down_ms = out->repl_offset = 0;
@@ -131,7 +173,9 @@ static void discover(struct sn_group *g, const struct sn_info *info)
     for (size_t i = 0; i < info->replicas_n; i++) {
         struct sn_addr addr;
         struct slice host = info->replicas[i].host;
-        if (sn_replica_find(g, host, info->replicas[i].port)) continue;
+        struct sn_instance *known = sn_replica_find(g, host, info->replicas[i].port);
+        if (known) known->listed_at = core->now;
+        if (known) continue;
         if (sn_addr_set(&addr, host, info->replicas[i].port, core->saved.resolve_hostnames))
             continue;
         struct sn_instance *r = sn_replica_add(g, &addr);
@@ -179,6 +223,51 @@ static void take_replica_side(struct sn_instance *inst, const struct sn_info *in
     if (info->announced >= 0) f->announced = info->announced;
 }
 
+static bool is_member(struct sn_group *g, struct slice host, int64_t port)
+{
+    return sn_addr_is(&g->master->addr, host, port) || sn_replica_find(g, host, port);
+}
+
+/* Replicas, or a master with which it is connected, that do not belong to the group. */
+static bool has_strangers(struct sn_instance *inst, const struct sn_info *info)
+{
+    struct sn_group *g = inst->group;
+    if (info->has_role && info->role == SN_ROLE_REPLICA && info->master_link_up &&
+        !is_member(g, info->master_host, info->master_port))
+        return true;
+    for (size_t i = 0; i < info->replicas_n; i++)
+        if (!is_member(g, info->replicas[i].host, info->replicas[i].port)) return true;
+    return false;
+}
+
+static void take_data(struct sn_instance *inst, const struct sn_info *info)
+{
+    struct sn_facts *f = &inst->facts;
+    slice_cstr(info->replid, f->replid, sizeof(f->replid));
+    slice_cstr(info->replid2, f->replid2, sizeof(f->replid2));
+    f->master_offset = info->master_offset;
+    f->keys = info->keys;
+    f->loading = info->loading || info->syncing;
+    f->aof = info->aof;
+    f->strangers = inst->kind == SN_REPLICA && has_strangers(inst, info);
+}
+
+static void check_data(struct sn_instance *inst)
+{
+    struct sn_group *g = inst->group;
+    bool amnesia = sn_amnesia(g), foreign = inst->kind == SN_REPLICA && sn_is_foreign(inst);
+    if (foreign && !inst->foreign) sn_emit(g->core, SN_EVT_FOREIGN, inst, NULL);
+    inst->foreign = foreign;
+    if (amnesia && !g->amnesia)
+        sn_emit(g->core, SN_EVT_AMNESIA, g->master, "has %lld keys",
+                (long long)g->master->facts.keys);
+    g->amnesia = amnesia;
+    bool leads = inst->kind == SN_MASTER ||
+                 (inst == g->fo.promoted && g->fo.state >= SN_FO_RECONF_SLAVES);
+    if (leads && inst->facts.role == SN_ROLE_MASTER && !amnesia && sn_lineage_learn(inst))
+        sn_actions_persist(g->core->out);
+}
+
 void sn_info_take(struct sn_instance *inst, struct slice text)
 {
     struct sn_group *g = inst->group;
@@ -192,9 +281,11 @@ void sn_info_take(struct sn_instance *inst, struct slice text)
     take_runid(inst, info.runid);
     if (inst->kind == SN_MASTER) discover(g, &info);
     inst->facts.master_link_down_ms = info.master_link_down_ms;
+    take_data(inst, &info);
     if (!info.has_role) return;
     if (info.role == SN_ROLE_REPLICA) take_replica_side(inst, &info);
     take_role(inst, info.role);
+    check_data(inst);
 }
 
 void sn_role_take(struct sn_instance *inst, const struct sn_value *v)

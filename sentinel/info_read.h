@@ -21,6 +21,10 @@ struct sn_info {
     int64_t master_link_down_ms; /* 0 when missing */
     int64_t repl_offset;
     int priority, announced; /* -1 when missing */
+    struct slice replid, replid2; /* 40 characters, or empty (replid2: also when all zeros) */
+    int64_t master_offset;
+    int64_t keys; /* of all databases; -1 when the text does not tell */
+    bool loading, syncing, aof;
     size_t replicas_n;
     struct {
         struct slice host;

@@ -76,6 +76,14 @@ static void wire_drop(struct sn_wire *w)
     mem_free(w);
 }
 
+static void tell_down(struct sn_links *l, uint32_t link, enum sn_conn conn, const char *why)
+{
+    sentinel_step(l->s, (struct sn_event){ .kind = SN_LINK_DOWN,
+                                           .link = link,
+                                           .conn = conn,
+                                           .refused = strstr(why, "refused") != NULL });
+}
+
 static void tell_link(struct sn_links *l, enum sn_event_kind kind, uint32_t link, enum sn_conn conn,
                       const char *local_ip)
 {
@@ -99,9 +107,8 @@ static void on_close(struct conn *c, const char *why)
     struct sn_links *l = w->links;
     uint32_t link = w->link;
     enum sn_conn kind = w->kind;
-    (void)why;
     wire_drop(w);
-    tell_link(l, SN_LINK_DOWN, link, kind, "");
+    tell_down(l, link, kind, why ? why : "");
 }
 
 /* ---- replies ---- */
@@ -216,7 +223,7 @@ void links_connect(struct sn_links *l, const struct sn_action *a)
     w->conn = conn_connect(l->s->loop, &t, &ops, w, &why);
     if (!w->conn) {
         wire_drop(w);
-        tell_link(l, SN_LINK_DOWN, a->link, a->conn, "");
+        tell_down(l, a->link, a->conn, why ? why : "");
         return;
     }
     bool found;

@@ -21,15 +21,19 @@
 #include "core/base/rand.h"
 #include "core/base/str.h"
 #include "core/base/vec.h"
+#include "sentinel/model_failover.h"
 #include "sentinel/params.h"
+#include "sentinel/record.h"
 
-#define SN_NEVER ((int64_t)-1)
 #define SN_ID_LEN 40            /* hexadecimal characters of a run id */
 #define SN_HOST_MAX 256         /* a host name with its zero */
 #define SN_IP_MAX 48            /* an IPv6 address with its zero */
 #define SN_NAME_MAX 255         /* of a group */
 #define SN_MS_MAX ((int64_t)1 << 48) /* of any period: sums of periods stay far from the end */
+#define SN_FORGET_AFTER ((int64_t)86400000) /* default of forget-after-milliseconds: a day */
 #define SN_INSTANCES_MAX 1024   /* replicas, and peers, of a group: what a peer may make us keep */
+
+#define SN_LINEAGE_MAX 8        /* replication ids of a group's past masters that are kept */
 
 #define SN_CHANNEL "__sentinel__:hello"
 
@@ -38,16 +42,6 @@ enum sn_role { SN_ROLE_MASTER, SN_ROLE_REPLICA };
 enum sn_conn { SN_CMD, SN_PUBSUB, SN_CONNS };
 enum sn_phase { SN_CLOSED, SN_RESOLVING, SN_CONNECTING, SN_OPEN };
 enum sn_reconf { SN_RECONF_NONE, SN_RECONF_SENT, SN_RECONF_INPROG, SN_RECONF_DONE };
-enum sn_fo_state { /* the numbers and names that clients see */
-    SN_FO_NONE,
-    SN_FO_WAIT_START,
-    SN_FO_SELECT_SLAVE,
-    SN_FO_SEND_SLAVEOF_NOONE,
-    SN_FO_WAIT_PROMOTION,
-    SN_FO_RECONF_SLAVES,
-    SN_FO_UPDATE_CONFIG,
-    SN_FO_STATES
-};
 enum sn_reject { /* why a replica may not be promoted; SN_FIT: it may */
     SN_FIT,
     SN_REJ_DOWN,
@@ -57,6 +51,8 @@ enum sn_reject { /* why a replica may not be promoted; SN_FIT: it may */
     SN_REJ_INFO_OLD,
     SN_REJ_LINK_DOWN_LONG,
     SN_REJ_NEVER_SYNCED,
+    SN_REJ_LOADING,
+    SN_REJ_FOREIGN,
     SN_REJECTS
 };
 
@@ -105,6 +101,12 @@ struct sn_facts {
     int64_t repl_offset;
     int priority;
     int announced;
+    char replid[SN_ID_LEN + 1], replid2[SN_ID_LEN + 1]; /* "" unknown or none */
+    int64_t master_offset; /* end of its own stream */
+    int64_t keys;          /* -1: not told */
+    bool loading;          /* a data set is on its way into it */
+    bool aof;
+    bool strangers;        /* it has replicas, or follows a master, that we do not know */
 };
 
 struct sn_instance {
@@ -125,6 +127,7 @@ struct sn_instance {
 
     /* masters and replicas */
     struct sn_facts facts;
+    int64_t refused_at;    /* last refused connection; SN_NEVER: none since it was reached */
     bool rebooted;         /* run id changed, no PONG since */
     int64_t rebooted_at;
     int64_t slaveof_at;    /* last SLAVEOF sent by us; SN_NEVER */
@@ -132,12 +135,15 @@ struct sn_instance {
     int64_t reconf_since;
     bool was_master;       /* a master of an older configuration (or one that we promoted in vain)
                               that has not reported role slave since */
+    int64_t listed_at;     /* replicas: last time the master's INFO named it; SN_NEVER */
+    bool foreign;          /* holds somebody else's data: not touched */
     enum sn_reject reject; /* verdict of the last selection, for readers */
 
     /* peers */
     int64_t hello_at;      /* last hello received */
     uint64_t hello_epoch;  /* the current epoch that it named; UINT64_MAX: none heard */
     uint64_t hello_config; /* the configuration epoch that it named for this group */
+    bool conflicts;        /* it names another master in our epoch */
     bool master_down;      /* it says so of the present address */
     int64_t down_reply_at; /* last reply to IS-MASTER-DOWN-BY-ADDR; SN_NEVER */
     int64_t asked_at;      /* last request; SN_NEVER */
@@ -157,26 +163,14 @@ struct sn_group_saved {
     unsigned quorum;
     int64_t down_after_ms, failover_timeout_ms, reboot_down_after_ms;
     unsigned parallel_syncs;
+    bool fast_down;
+    int64_t forget_after_ms; /* replicas that are down and unlisted for so long; 0: never */
+    unsigned voters_floor;   /* voters known before a RESET; 0: none */
     char *notification_script, *reconfig_script, *auth_pass, *auth_user; /* never NULL */
     VEC(struct sn_rename) renames;
     uint64_t config_epoch, leader_epoch;
+    char lineage[SN_LINEAGE_MAX][SN_ID_LEN + 1]; /* newest first */
     char leader[SN_ID_LEN + 1]; /* whom we gave the vote of leader_epoch; "" unknown */
-};
-
-struct sn_failover {
-    enum sn_fo_state state;
-    int64_t state_since;
-    int64_t started;           /* start of the last attempt of anyone that we know of; SN_NEVER */
-    int64_t not_before;        /* we do not stand before this; SN_NEVER: free */
-    int64_t stand_at;          /* o_down plus our turn among the peers; SN_NEVER */
-    int64_t give_up;           /* end of the election we stand in */
-    uint64_t epoch;
-    bool forced;
-    unsigned lost;             /* elections lost in a row */
-    bool retry_if_fit;         /* aborted for want of a replica: a fit one ends the long wait */
-    bool delay_logged;
-    int64_t info_asked;        /* since when we wait for the candidates' fresh INFO */
-    struct sn_instance *promoted;
 };
 
 struct sn_group {
@@ -191,6 +185,12 @@ struct sn_group {
     uint32_t addr_gen;     /* counts address switches and S_DOWN periods of the master: answers
                               to what was asked before are void */
     int64_t switched_at;   /* last address switch or start */
+    bool amnesia;          /* the master came back without the data that its replicas have */
+    int64_t leave_at;      /* the master says that it goes: our turn to replace it; SN_NEVER */
+    uint64_t leave_epoch;
+    int64_t conflict_since; /* another Sentinel names another master in the same epoch; SN_NEVER */
+    int64_t reset_at;      /* last RESET; SN_NEVER */
+    struct sn_history history; /* of failovers */
     bool confirmed;        /* the present master reported role:master since then */
     bool hello_now;        /* tell everyone at the next chance */
     int64_t due;           /* next deadline of this group */
@@ -214,6 +214,12 @@ struct sn_self {
     struct str requirepass;
 };
 
+/* For monitoring; since the start. */
+struct sn_counters {
+    uint64_t sdown, odown, elections, elections_lost, votes, failovers, aborts, switches, tilts,
+        hand_overs, hand_overs_failed;
+};
+
 struct sn_core {
     struct sn_saved saved;
     struct sn_self self;
@@ -232,6 +238,7 @@ struct sn_core {
     bool tilt;
     int64_t tilt_since;
     unsigned simulate; /* SN_CRASH_* */
+    struct sn_counters counters;
     struct sn_actions *out; /* list of the step that runs */
 };
 

@@ -20,6 +20,8 @@ const struct sn_option sn_options[SN_OPTIONS] = {
     { "master-reboot-down-after-period", "primary-reboot-down-after-period", SN_OPT_MS,
       AT(reboot_down_after_ms) },
     { "rename-command", .kind = SN_OPT_RENAME, AT(renames) },
+    { "fast-down", .kind = SN_OPT_YES_NO, AT(fast_down) },
+    { "forget-after-milliseconds", .kind = SN_OPT_MS, AT(forget_after_ms) },
 };
 
 const struct sn_option *sn_option_find(struct slice name)
@@ -77,6 +79,9 @@ bool sn_option_apply(struct sn_group *g, const struct sn_option *o, const struct
         sn_text_set((char **)(void *)field, v[0]);
         return true;
     case SN_OPT_RENAME: return set_rename(g, v[0], v[1]);
+    case SN_OPT_YES_NO:
+        *(bool *)(void *)field = slice_ieqz(v[0], "yes");
+        return slice_ieqz(v[0], "yes") || slice_ieqz(v[0], "no");
     }
     return false;
 }

@@ -8,7 +8,14 @@
 #include "core/base/str.h"
 #include "sentinel/model.h"
 
-enum sn_option_kind { SN_OPT_MS, SN_OPT_COUNT, SN_OPT_TEXT, SN_OPT_SCRIPT, SN_OPT_RENAME };
+enum sn_option_kind {
+    SN_OPT_MS,
+    SN_OPT_COUNT,
+    SN_OPT_TEXT,
+    SN_OPT_SCRIPT,
+    SN_OPT_RENAME,
+    SN_OPT_YES_NO
+};
 
 struct sn_option {
     const char *name;
@@ -20,7 +27,7 @@ struct sn_option {
     bool reconnects; /* the links are opened anew */
     bool set_only;   /* not a directive of its own in the file */
 };
-#define SN_OPTIONS 10
+#define SN_OPTIONS 12
 extern const struct sn_option sn_options[SN_OPTIONS]; /* in the order in which the file has them */
 
 const struct sn_option *sn_option_find(struct slice name);

@@ -2,6 +2,10 @@
 
 #include <strings.h>
 
+#include "sentinel/addr.h"
+#include "sentinel/lineage.h"
+
+#define LAST_RESORT_MS 30000 /* and ten times down-after */
 #define OLD_PERIODS 5 /* the reference's: five ping periods of a second */
 
 static int64_t info_age_max(const struct sn_group *g)
@@ -23,6 +27,19 @@ static int64_t link_down_max(const struct sn_group *g)
     return max + g->core->now - since;
 }
 
+/* A follower of the lost master whose data is of a history that we have not heard of: it may
+ * have passed too quickly for us. When the master has been gone for long, that is better than
+ * nothing. */
+static bool last_resort(const struct sn_instance *r)
+{
+    const struct sn_group *g = r->group;
+    int64_t wait = 10 * g->saved.down_after_ms;
+    if (wait < LAST_RESORT_MS) wait = LAST_RESORT_MS;
+    return g->master->s_down && !g->amnesia && g->core->now - g->master->s_down_since >= wait &&
+           r->facts.role == SN_ROLE_REPLICA && !r->foreign &&
+           sn_addr_is(&g->master->addr, slice_z(r->facts.master_host), r->facts.master_port);
+}
+
 enum sn_reject sn_judge(const struct sn_instance *r)
 {
     const struct sn_group *g = r->group;
@@ -37,6 +54,8 @@ enum sn_reject sn_judge(const struct sn_instance *r)
     /* A link that never was up says nothing against one that was a master before: it has data. */
     if (!f->master_link_up && f->master_link_down_ms < 0 && f->repl_offset <= 1)
         return SN_REJ_NEVER_SYNCED;
+    if (f->loading) return SN_REJ_LOADING;
+    if (!sn_lineage_shares(g, f) && !last_resort(r)) return SN_REJ_FOREIGN;
     if (f->master_link_down_ms > link_down_max(g)) return SN_REJ_LINK_DOWN_LONG;
     return SN_FIT;
 }
@@ -47,8 +66,10 @@ int sn_prefer(const struct sn_instance *a, const struct sn_instance *b)
     /* One that already is a master was promoted by a leader that died before it could tell, or came
      * back from the past: better than none. */
     if (x->role != y->role) return x->role == SN_ROLE_REPLICA ? -1 : 1;
-    if (x->priority != y->priority) return x->priority < y->priority ? -1 : 1;
+    unsigned i = sn_lineage_rank(a->group, x), j = sn_lineage_rank(b->group, y);
+    if (i != j) return i < j ? -1 : 1;
     if (x->repl_offset != y->repl_offset) return x->repl_offset > y->repl_offset ? -1 : 1;
+    if (x->priority != y->priority) return x->priority < y->priority ? -1 : 1;
     if (!a->runid[0] || !b->runid[0]) return (b->runid[0] != 0) - (a->runid[0] != 0);
     return strcasecmp(a->runid, b->runid);
 }
@@ -62,6 +83,17 @@ struct sn_instance *sn_pick(struct sn_group *g)
         if (r->reject == SN_FIT && (!best || sn_prefer(r, best) < 0)) best = r;
     }
     return best;
+}
+
+struct sn_instance *sn_pick_preferred(const struct sn_group *g, const struct sn_instance *best)
+{
+    struct sn_instance *p = NULL;
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        struct sn_instance *r = g->replicas.at[i];
+        if (r == best || r->reject != SN_FIT || r->facts.priority >= best->facts.priority) continue;
+        if (!p || r->facts.priority < p->facts.priority) p = r;
+    }
+    return p;
 }
 
 bool sn_pick_waits(const struct sn_group *g, int64_t since)

@@ -86,7 +86,8 @@ static void start_more(struct sn_group *g)
     unsigned n = in_progress(g);
     for (size_t i = 0; i < g->replicas.n && n < g->saved.parallel_syncs; i++) {
         struct sn_instance *r = g->replicas.at[i];
-        if (r == g->fo.promoted || r->reconf != SN_RECONF_NONE || r->s_down) continue;
+        if (r == g->fo.promoted || r->reconf != SN_RECONF_NONE || r->s_down || r->foreign)
+            continue;
         if (!sn_send_slaveof(r, &g->fo.promoted->addr)) continue;
         reconf_to(r, SN_RECONF_SENT, SN_EVT_RECONF_SENT);
         n++;
@@ -97,7 +98,8 @@ static bool all_done(const struct sn_group *g)
 {
     for (size_t i = 0; i < g->replicas.n; i++) {
         const struct sn_instance *r = g->replicas.at[i];
-        if (r != g->fo.promoted && r->reconf != SN_RECONF_DONE && !r->s_down) return false;
+        if (r != g->fo.promoted && r->reconf != SN_RECONF_DONE && !r->s_down && !r->foreign)
+            return false;
     }
     return true;
 }
@@ -200,6 +202,7 @@ void sn_reconf_check(struct sn_instance *r)
     const struct sn_conn_state *c = &r->link->conn[SN_CMD];
     /* What was reported before this connection may be true no more. */
     if (c->phase != SN_OPEN || r->s_down || r->facts.role_at < c->since) return;
+    if (r->foreign) return;
     if (r->facts.role == SN_ROLE_MASTER) check_master(r);
     else check_other(r);
 }

@@ -49,6 +49,9 @@ int64_t sn_info_period(const struct sn_instance *inst)
         return watching(inst, g->fo.state_since);
     if (inst->was_master && inst->facts.role == SN_ROLE_MASTER && inst->slaveof_at != SN_NEVER)
         return watching(inst, inst->slaveof_at);
+    if (g->saved.fast_down && g->master->refused_at != SN_NEVER)
+        return watching(inst, g->master->refused_at);
+    if (g->amnesia) return fast;
     if (master_in_trouble(g) || (inst->facts.role_at != SN_NEVER && !inst->facts.master_link_up))
         return fast;
     return slow;
@@ -174,7 +177,7 @@ void sn_link_up(struct sn_core *core, struct sn_link *link, enum sn_conn conn,
     for (size_t i = 0; i < link->users.n; i++) {
         struct sn_instance *u = link->users.at[i];
         if (conn == SN_CMD) {
-            u->info_sent = u->asked_at = SN_NEVER;
+            u->info_sent = u->asked_at = u->refused_at = SN_NEVER;
             u->asked_epoch = 0;
         }
         sn_touch(u->group);

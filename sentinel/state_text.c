@@ -45,8 +45,8 @@ static void put_word(struct buf *b, const char *s)
 static void put(struct sn_lines *out, const char *directive, const char *const *words)
 {
     struct buf b = { 0 };
-    buf_putz(&b, directive[0] == '#' ? "# sentinel-leader" : "sentinel ");
-    if (directive[0] != '#') buf_putz(&b, directive);
+    buf_putz(&b, directive[0] == '#' ? "# sentinel-" : "sentinel ");
+    buf_putz(&b, directive + (directive[0] == '#'));
     for (; *words; words++) put_word(&b, *words);
     vec_push(&out->at, (struct sn_line){ directive, str_new(buf_slice(&b)) });
     buf_free(&b);
@@ -76,6 +76,8 @@ static void put_option(const struct sn_core *core, const struct sn_group *g,
                        ? v == core->params.default_down_after
                    : o->offset == offsetof(struct sn_group_saved, failover_timeout_ms)
                        ? v == core->params.default_failover_timeout
+                   : o->offset == offsetof(struct sn_group_saved, forget_after_ms)
+                       ? v == SN_FORGET_AFTER
                        : v == 0;
         if (!def) PUT(out, o->name, name, NUM(v));
         break;
@@ -91,6 +93,9 @@ static void put_option(const struct sn_core *core, const struct sn_group *g,
         if (v[0]) PUT(out, o->name, name, v);
         break;
     }
+    case SN_OPT_YES_NO:
+        if (*(const bool *)(const void *)field) PUT(out, o->name, name, "yes");
+        break;
     case SN_OPT_RENAME:
         for (size_t i = 0; i < g->saved.renames.n; i++)
             PUT(out, o->name, name, g->saved.renames.at[i].from, g->saved.renames.at[i].to);
@@ -106,12 +111,16 @@ static void put_group(const struct sn_core *core, const struct sn_group *g, stru
     for (size_t i = 0; i < SN_OPTIONS; i++) put_option(core, g, &sn_options[i], out);
     PUT(out, "config-epoch", s->name, NUM(s->config_epoch));
     PUT(out, "leader-epoch", s->name, NUM(s->leader_epoch));
-    if (s->leader[0]) PUT(out, "#", s->name, NUM(s->leader_epoch), s->leader);
+    if (s->leader[0]) PUT(out, "#leader", s->name, NUM(s->leader_epoch), s->leader);
+    for (int i = 0; i < SN_LINEAGE_MAX && s->lineage[i][0]; i++)
+        PUT(out, "#lineage", s->name, NUM(i), s->lineage[i]);
+    if (s->voters_floor) PUT(out, "#voters", s->name, NUM(s->voters_floor));
     for (size_t i = 0; i < g->replicas.n; i++) {
         /* While the promoted replica stands as the master, the old master stands in its place. */
         const struct sn_addr *a = &g->replicas.at[i]->addr;
         if (a == master) a = &g->master->addr;
         PUT(out, "known-replica", s->name, a->host, NUM(a->port));
+        if (g->replicas.at[i]->was_master) PUT(out, "#former", s->name, a->host, NUM(a->port));
     }
     for (size_t i = 0; i < g->peers.n; i++) {
         const struct sn_instance *p = g->peers.at[i];
@@ -280,6 +289,33 @@ static enum err read_leader(struct reading *r, const struct slice *v)
     return ERR_NONE;
 }
 
+static enum err read_lineage(struct reading *r, const struct slice *v)
+{
+    struct sn_group *g = named(r, v);
+    uint64_t i;
+    if (g && num_to_u64(v[1], &i) && i < SN_LINEAGE_MAX && v[2].n == SN_ID_LEN)
+        slice_cstr(v[2], g->saved.lineage[i], sizeof(g->saved.lineage[i]));
+    return ERR_NONE;
+}
+
+static enum err read_voters(struct reading *r, const struct slice *v)
+{
+    struct sn_group *g = named(r, v);
+    uint64_t n;
+    if (g && num_to_u64(v[1], &n) && n <= SN_INSTANCES_MAX + 1) g->saved.voters_floor = (unsigned)n;
+    return ERR_NONE;
+}
+
+static enum err read_former(struct reading *r, const struct slice *v)
+{
+    struct sn_group *g = named(r, v);
+    int64_t port;
+    struct sn_instance *inst =
+        g && num_to_i64(v[2], &port) ? sn_replica_find(g, v[1], port) : NULL;
+    if (inst) inst->was_master = true;
+    return ERR_NONE;
+}
+
 /* A line that is there twice does no harm. */
 static enum err read_replica(struct reading *r, const struct slice *v)
 {
@@ -332,6 +368,9 @@ static const struct directive {
     { "known-sentinel", 2, 4, read_peer },
     { "known-sentinel", 2, 3, read_peer_old },
     { "sentinel-leader", 3, 3, read_leader },
+    { "sentinel-lineage", 3, 3, read_lineage },
+    { "sentinel-voters", 3, 2, read_voters },
+    { "sentinel-former", 3, 3, read_former },
 };
 #define PHASES 4
 #define OPTION_PHASE 2

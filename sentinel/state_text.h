@@ -1,10 +1,13 @@
 /* state_text: the persistent part of the model as the lines of sentinel.conf, out and in.
  *
  * Each line is one directive that begins with the word "sentinel", values quoted where needed, in
- * Redis' order of writing and in Redis' words. The vote's owner, which Redis does not keep, is
- * written as a comment that Redis ignores ("# sentinel-leader <name> <epoch> <run id>"); a shell
- * that does not keep it loses only the repetition of a vote after a restart.
- * The shell merges the lines into the file. Pure. Tests: unit/sn_state. */
+ * Redis' order of writing and in Redis' words. What Redis does not keep is written as comments that
+ * it ignores, which the shell keeps in a file of its own (state_file.c):
+ *     # sentinel-leader <name> <epoch> <run id>    whom we gave the vote of the leader epoch
+ *     # sentinel-lineage <name> <place> <id>       replication ids of the group's masters
+ *     # sentinel-voters <name> <count>             voters known before a RESET
+ *     # sentinel-former <name> <host> <port>       a replica that was the master last
+ * The shell merges the other lines into sentinel.conf. Pure. Tests: unit/sn_state. */
 #ifndef SENTINEL_STATE_TEXT_H
 #define SENTINEL_STATE_TEXT_H
 
@@ -14,7 +17,7 @@
 #include "sentinel/model.h"
 
 struct sn_line {
-    const char *directive; /* the word behind "sentinel"; "#" for the comment */
+    const char *directive; /* the word behind "sentinel"; "#leader", ... of the comments */
     struct str text;       /* the whole line */
 };
 struct sn_lines {
@@ -25,7 +28,7 @@ struct sn_lines {
 void sn_state_write(const struct sn_core *core, struct sn_lines *out);
 void sn_lines_free(struct sn_lines *lines);
 
-/* A directive of the file: the words behind "sentinel" (of the comment: "sentinel-leader", ...).
+/* A directive of the file: the words behind "sentinel" (of a comment: "sentinel-leader", ...).
  * bad_script: a script that the shell found not to be executable. */
 struct sn_line_in {
     const struct slice *argv;

@@ -123,6 +123,8 @@ const char *sn_reject_name(enum sn_reject r)
         [SN_REJ_INFO_OLD] = "no recent INFO",
         [SN_REJ_LINK_DOWN_LONG] = "without its master for too long",
         [SN_REJ_NEVER_SYNCED] = "never finished a synchronisation",
+        [SN_REJ_LOADING] = "a data set is being loaded into it",
+        [SN_REJ_FOREIGN] = "its data is of another history",
     };
     return names[r];
 }
@@ -139,7 +141,8 @@ int64_t sn_age(int64_t now, int64_t t)
 
 unsigned sn_voters(const struct sn_group *g)
 {
-    return (unsigned)g->peers.n + 1;
+    unsigned known = (unsigned)g->peers.n + 1;
+    return known > g->saved.voters_floor ? known : g->saved.voters_floor;
 }
 
 unsigned sn_majority(const struct sn_group *g)

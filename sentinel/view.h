@@ -30,7 +30,7 @@ bool sn_disconnected(const struct sn_instance *inst);
 unsigned sn_pending(const struct sn_instance *inst);
 /* now - t, or 0 when t is SN_NEVER. */
 int64_t sn_age(int64_t now, int64_t t);
-unsigned sn_voters(const struct sn_group *g);   /* known peers + 1 */
+unsigned sn_voters(const struct sn_group *g);   /* known peers + 1; not less than before a RESET */
 unsigned sn_majority(const struct sn_group *g); /* voters / 2 + 1 */
 unsigned sn_usable(const struct sn_group *g);   /* peers that are not S_DOWN + 1 */
 /* The address in our hello to that instance: announce-ip or the local end of its link. */

@@ -16,6 +16,17 @@ void sn_epoch_seen(struct sn_group *g, uint64_t epoch)
     sn_emit(core, SN_EVT_NEW_EPOCH, g->master, "%llu", (unsigned long long)epoch);
 }
 
+uint64_t sn_own_epoch(const struct sn_core *core)
+{
+    uint64_t hash = 14695981039346656037u, now = core->saved.current_epoch;
+    for (const char *p = core->saved.myid; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    hash ^= hash >> 32;
+    hash ^= hash >> 16;
+    uint64_t epoch = (now & ~(uint64_t)0xffff) | (hash & 0xffff);
+    return epoch > now ? epoch : epoch + 0x10000;
+}
+
 /* Whom we voted for shall have time to finish before we stand ourselves. */
 static void yield(struct sn_group *g)
 {
@@ -25,6 +36,7 @@ static void yield(struct sn_group *g)
     g->fo.started = core->now;
     g->fo.not_before = core->now + wait + (int64_t)rng_below(&core->rng, 1000);
     g->fo.delay_logged = g->fo.retry_if_fit = false;
+    g->fo.yielded = true;
     g->fo.lost = 0;
     sn_touch(g);
 }
@@ -49,25 +61,27 @@ static bool master_well(const struct sn_group *g)
            m->facts.role == SN_ROLE_MASTER && m->facts.role_at != SN_NEVER;
 }
 
-static bool may_vote(const struct sn_group *g, uint64_t epoch, struct slice runid)
+static bool may_vote(const struct sn_group *g, uint64_t epoch, struct slice runid, bool wanted)
 {
     if (epoch <= g->saved.leader_epoch || epoch <= g->saved.config_epoch) return false;
     /* For ourselves we were told to (SENTINEL FAILOVER) or have seen enough. */
-    return slice_eqz(runid, g->core->saved.myid) || (!leading(g) && !master_well(g));
+    return slice_eqz(runid, g->core->saved.myid) || (!leading(g) && (wanted || !master_well(g)));
 }
 
-struct sn_vote sn_vote(struct sn_group *g, uint64_t epoch, struct slice runid)
+struct sn_vote sn_vote(struct sn_group *g, uint64_t epoch, struct slice runid, bool wanted)
 {
     struct sn_core *core = g->core;
     struct sn_group_saved *s = &g->saved;
     struct sn_vote vote = { .leader = "*" };
     sn_epoch_seen(g, epoch);
-    if (may_vote(g, epoch, runid)) {
+    if (may_vote(g, epoch, runid, wanted)) {
+        core->counters.votes++;
         s->leader_epoch = epoch;
         slice_cstr(runid, s->leader, sizeof(s->leader));
         g->voted_step = core->step;
         sn_actions_persist(core->out);
         sn_emit(core, SN_EVT_VOTE, g->master, "%s %llu", s->leader, (unsigned long long)epoch);
+        sn_record_vote(g, core->saved.myid, s->leader);
         if (!slice_ieqz(runid, core->saved.myid)) yield(g);
     }
     if (s->leader[0]) text_copy(vote.leader, sizeof(vote.leader), s->leader);

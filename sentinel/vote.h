@@ -19,8 +19,12 @@ struct sn_vote {
 
 /* A greater current epoch is adopted, saved and told. */
 void sn_epoch_seen(struct sn_group *g, uint64_t epoch);
-/* Someone asks for our vote. */
-struct sn_vote sn_vote(struct sn_group *g, uint64_t epoch, struct slice runid);
+/* Someone asks for our vote. `wanted`: an operator wants the failover, so that it is no argument
+ * that we see the master well. */
+struct sn_vote sn_vote(struct sn_group *g, uint64_t epoch, struct slice runid, bool wanted);
+/* The next epoch that no other Sentinel of ours will take of its own accord: its low 16 bits come
+ * from our id. For configurations that no majority could be asked about. */
+uint64_t sn_own_epoch(const struct sn_core *core);
 
 enum sn_tally { SN_TALLY_OPEN, SN_TALLY_WON, SN_TALLY_SPLIT, SN_TALLY_OTHER };
 /* The state of the election of fo.epoch in which we stand: OPEN while outstanding votes may still

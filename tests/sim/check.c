@@ -8,7 +8,7 @@ struct check *check_new(struct sim *s)
     struct check *c = mem_zalloc(sizeof(*c));
     c->sentinels = check_sentinel_new();
     c->data = check_data_new();
-    c->loose = s->opt.forced_failovers;
+    c->loose = false;
     c->agreed_at = -1;
     return c;
 }

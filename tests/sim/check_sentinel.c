@@ -230,12 +230,24 @@ static bool fit(const struct sn_core *core, const struct sn_group *g, const stru
     return r->facts.master_link_down_ms <= limit;
 }
 
+/* How old the history is that its data belongs to: places in the list of the masters' ids. */
+static int age_of_data(const struct sn_group *g, const struct sn_facts *f)
+{
+    for (int i = 0; i < SN_LINEAGE_MAX && g->saved.lineage[i][0] && f->replid[0]; i++)
+        if (strcmp(g->saved.lineage[i], f->replid) == 0 ||
+            strcmp(g->saved.lineage[i], f->replid2) == 0)
+            return i;
+    return SN_LINEAGE_MAX;
+}
+
 static bool better(const struct sn_instance *a, const struct sn_instance *b)
 {
     if (a->facts.role != b->facts.role) return a->facts.role == SN_ROLE_REPLICA;
-    if (a->facts.priority != b->facts.priority) return a->facts.priority < b->facts.priority;
+    int x = age_of_data(a->group, &a->facts), y = age_of_data(b->group, &b->facts);
+    if (x != y) return x < y;
     if (a->facts.repl_offset != b->facts.repl_offset)
         return a->facts.repl_offset > b->facts.repl_offset;
+    if (a->facts.priority != b->facts.priority) return a->facts.priority < b->facts.priority;
     return strcasecmp(a->runid, b->runid) < 0;
 }
 
@@ -250,6 +262,8 @@ static void check_selection(struct node *n, const struct sn_core *core, const st
                  p->addr.port);
     for (size_t i = 0; i < g->replicas.n; i++) {
         const struct sn_instance *r = g->replicas.at[i];
+        /* Who hands over waits for the preferred one. */
+        if (g->fo.hand != SN_HAND_NOT && p->facts.priority < r->facts.priority) continue;
         if (r != p && r->reject == SN_FIT && fit(core, g, r) && better(r, p))
             sim_fail(n->sim, "S6", "%s selects %s:%d, but %s:%d is better", n->name, p->addr.ip,
                      p->addr.port, r->addr.ip, r->addr.port);
@@ -368,7 +382,10 @@ void check_sentinel_saved(struct node *n, const struct sn_core *core)
 static void check_answer(struct node *n, const struct sn_core *core, const struct sn_event *ev,
                          const struct sn_action *a)
 {
-    if (ev->kind != SN_ASKED || a->answer != SN_ANS_VOTE) return;
+    if (a->answer != SN_ANS_VOTE) return;
+    if (ev->kind == SN_ASKED_VOTE && !slice_eqz(a->text, "*"))
+        note_vote(n, world_group(n->sim, ev->argv[0]), a->epoch, a->text);
+    if (ev->kind != SN_ASKED) return;
     int64_t port = 0;
     num_to_i64(ev->argv[1], &port);
     char addr[64];
@@ -387,7 +404,7 @@ static void check_elected(struct node *n, const struct sn_core *core, const stru
                           int at)
 {
     struct check_sentinel *k = books(n);
-    if (n->sim->check->loose || g->fo.forced) return;
+    if (n->sim->check->loose) return;
     for (size_t i = 0; i < k->leaders.n; i++) {
         struct leader *l = &k->leaders.at[i];
         if (l->group == at && l->epoch == g->fo.epoch && l->sentinel != n->index)

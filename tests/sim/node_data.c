@@ -165,7 +165,8 @@ static void cmd_info(struct data *d, struct dconn *c, int argc, const struct sli
         buf_fmt(&b, "slave%d:ip=%s,port=%d,state=%s,offset=%lld,lag=0\r\n", n++, o->peer->ip,
                 o->peer->port, peer_state_name(o->peer), (long long)o->peer->acked);
     }
-    buf_fmt(&b, "master_replid:%s\r\nmaster_repl_offset:%lld\r\n", history_id(&d->history),
+    buf_fmt(&b, "master_replid:%s\r\nmaster_replid2:%s\r\nmaster_repl_offset:%lld\r\n",
+            history_id(&d->history), history_id2(&d->history),
             (long long)feed_end(&d->feed));
     resp_bulk(&d->out, buf_slice(&b));
     buf_free(&b);

@@ -404,6 +404,11 @@ static void one_request(struct sentinel *t, struct chan *c)
     if (argc == 6 && slice_ieqz(argv[1], "IS-MASTER-DOWN-BY-ADDR")) {
         step(t, &(struct sn_event){
                     .kind = SN_ASKED, .argv = argv + 2, .argc = 4, .asker = (uint64_t)c->end });
+    } else if (argc == 5 && slice_ieqz(argv[1], "VOTE")) {
+        step(t, &(struct sn_event){ .kind = SN_ASKED_VOTE,
+                                    .argv = argv + 2,
+                                    .argc = 3,
+                                    .asker = (uint64_t)c->end });
     } else if (argc == 3 && slice_ieqz(argv[0], "SENTINEL")) {
         ask_address(t, c, argv[2]);
     } else if (argc == 3 && slice_ieqz(argv[0], "PUBLISH")) {
@@ -457,9 +462,11 @@ static void on_bytes(struct node *n, int end, struct slice bytes)
         read_requests(t, end);
 }
 
-static void lost(struct sentinel *t, struct chan *c)
+static void lost(struct sentinel *t, struct chan *c, bool refused)
 {
-    struct sn_event ev = { .kind = SN_LINK_DOWN, .link = c->link, .conn = c->conn };
+    struct sn_event ev = {
+        .kind = SN_LINK_DOWN, .link = c->link, .conn = c->conn, .refused = refused
+    };
     bool ours = c->ours;
     chan_delete(t, c);
     if (ours) step(t, &ev);
@@ -468,7 +475,7 @@ static void lost(struct sentinel *t, struct chan *c)
 static void on_down(struct node *n, int end, bool refused)
 {
     struct chan *c = net_owner(n->sim->net, end);
-    if (c) lost(self_of(n), c);
+    if (c) lost(self_of(n), c, refused);
 }
 
 static void on_timer(struct node *n, uint64_t tag)
@@ -479,7 +486,7 @@ static void on_timer(struct node *n, uint64_t tag)
         return;
     }
     struct chan *c = chan_of_end(t, (int)(tag / 4));
-    if (c && c->ours && !c->up) lost(t, c);
+    if (c && c->ours && !c->up) lost(t, c, false);
 }
 
 static void on_boot(struct node *n)

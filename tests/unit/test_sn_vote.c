@@ -137,7 +137,7 @@ static void make_fit(struct sn_instance *r, int priority, int64_t offset, const 
     text_copy(r->runid, sizeof(r->runid), runid);
 }
 
-START_TEST(picks_priority_then_offset_then_id)
+START_TEST(picks_data_then_priority_then_id)
 {
     struct fixture f = fx_boot(three);
     struct sn_group *g = fx_group(&f);
@@ -146,9 +146,20 @@ START_TEST(picks_priority_then_offset_then_id)
     make_fit(r[0], 100, 10, ID_C);
     make_fit(r[1], 100, 20, ID_B);
     make_fit(r[2], 50, 5, ID_A);
-    ck_assert_ptr_eq(sn_pick(g), r[2]);
+    ck_assert_ptr_eq(sn_pick(g), r[1]); /* the most data */
+    ck_assert_ptr_eq(sn_pick_preferred(g, r[1]), r[2]);
+    text_copy(g->saved.lineage[0], sizeof(g->saved.lineage[0]), ID_C);
+    text_copy(g->saved.lineage[1], sizeof(g->saved.lineage[1]), ID_B);
+    text_copy(r[0]->facts.replid, sizeof(r[0]->facts.replid), ID_C);
+    text_copy(r[1]->facts.replid, sizeof(r[1]->facts.replid), ID_B);
+    ck_assert_ptr_eq(sn_pick(g), r[0]); /* of the newest history */
+    r[0]->facts.replid[0] = r[1]->facts.replid[0] = 0;
+    text_copy(r[1]->facts.replid, sizeof(r[1]->facts.replid), ID_A);
+    ck_assert_int_eq(sn_judge(r[1]), SN_REJ_FOREIGN);
+    r[1]->facts.replid[0] = 0;
+    r[2]->facts.repl_offset = 20;
+    ck_assert_ptr_eq(sn_pick(g), r[2]); /* as much data, and preferred */
     r[2]->facts.priority = 100;
-    ck_assert_ptr_eq(sn_pick(g), r[1]);
     r[0]->facts.repl_offset = r[2]->facts.repl_offset = 20;
     ck_assert_ptr_eq(sn_pick(g), r[2]);
     r[2]->runid[0] = 0;
@@ -207,7 +218,7 @@ static const struct unit_case cases[] = {
     UNIT(a_failed_save_takes_the_vote_back),
     UNIT(wrong_questions),
     UNIT(tallies),
-    UNIT(picks_priority_then_offset_then_id),
+    UNIT(picks_data_then_priority_then_id),
     UNIT(each_reason_to_reject),
 };
 UNIT_MAIN("sn_vote", cases)

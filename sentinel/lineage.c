@@ -1,0 +1,61 @@
+#include "sentinel/lineage.h"
+
+static int place(const struct sn_group *g, const char *id)
+{
+    if (!id[0]) return -1;
+    for (int i = 0; i < SN_LINEAGE_MAX && g->saved.lineage[i][0]; i++)
+        if (strcmp(g->saved.lineage[i], id) == 0) return i;
+    return -1;
+}
+
+static void put_first(struct sn_group *g, const char *id)
+{
+    int at = place(g, id);
+    if (!id[0] || at == 0) return;
+    if (at < 0) at = SN_LINEAGE_MAX - 1;
+    memmove(g->saved.lineage[1], g->saved.lineage[0], (size_t)at * sizeof(g->saved.lineage[0]));
+    text_copy(g->saved.lineage[0], sizeof(g->saved.lineage[0]), id);
+}
+
+bool sn_lineage_learn(struct sn_instance *leads)
+{
+    struct sn_group *g = leads->group;
+    const struct sn_facts *f = &leads->facts;
+    if (!f->replid[0] || f->loading || strcmp(g->saved.lineage[0], f->replid) == 0) return false;
+    if (place(g, f->replid2) < 0) put_first(g, f->replid2);
+    put_first(g, f->replid);
+    return true;
+}
+
+unsigned sn_lineage_rank(const struct sn_group *g, const struct sn_facts *f)
+{
+    int one = place(g, f->replid), two = place(g, f->replid2);
+    if (!g->saved.lineage[0][0] || !f->replid[0]) return SN_LINEAGE_MAX;
+    if (one < 0 || (two >= 0 && two < one)) one = two;
+    return one < 0 ? SN_LINEAGE_MAX + 1 : (unsigned)one;
+}
+
+/* Far fewer: less than half. */
+static bool has_far_more(const struct sn_instance *r, int64_t keys)
+{
+    return r->facts.info_at != SN_NEVER && r->facts.keys > 0 && r->facts.keys / 2 >= keys &&
+           !r->facts.loading && sn_lineage_rank(r->group, &r->facts) < SN_LINEAGE_MAX;
+}
+
+bool sn_amnesia(const struct sn_group *g)
+{
+    const struct sn_facts *m = &g->master->facts;
+    if (m->role != SN_ROLE_MASTER || m->info_at == SN_NEVER || m->keys < 0 || m->loading)
+        return false;
+    if (sn_lineage_rank(g, m) <= SN_LINEAGE_MAX) return false;
+    for (size_t i = 0; i < g->replicas.n; i++)
+        if (has_far_more(g->replicas.at[i], m->keys)) return true;
+    return false;
+}
+
+bool sn_is_foreign(const struct sn_instance *inst)
+{
+    const struct sn_facts *f = &inst->facts;
+    return f->role_at != SN_NEVER && f->keys > 0 && f->strangers &&
+           !sn_lineage_shares(inst->group, f);
+}
