@@ -125,7 +125,8 @@ static const char *failover_words(struct sn_group *g, const struct sn_event *ev,
             order->target = r->id;
             i += 2;
         } else {
-            return "ERR syntax error";
+            return ev->argc == 2 ? "ERR wrong number of arguments for 'sentinel|failover' command"
+                                 : "ERR syntax error";
         }
     }
     return order->hand_only && !order->hand_over ? "ERR FORCE and COORDINATED exclude each other"
