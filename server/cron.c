@@ -8,6 +8,7 @@
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/memory.h"
+#include "server/migrate.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -77,6 +78,8 @@ static void save_points(struct cron *c) { snapshot_cron(c->s->snapshot); }
 static void replicate(struct cron *c) { replication_cron(c->s->repl); }
 static void memory(struct cron *c) { memory_cron(c->s); }
 
+static void links(struct cron *c) { migrations_cron(c->s->migrations); }
+
 static void samples(struct cron *c)
 {
     uint64_t cycles = loop_cycles(c->s->loop), busy = loop_busy_us(c->s->loop);
@@ -95,6 +98,7 @@ static const struct job jobs[] = {
     { "rehash", 100, rehash },
     { "save-points", 100, save_points },
     { "replication", 1000, replicate },
+    { "migrate-links", 1000, links },
     { "samples", 1000, samples },
 };
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))

@@ -7,6 +7,7 @@
 #include "server/block.h"
 #include "server/config.h"
 #include "server/journal.h"
+#include "server/migrate.h"
 #include "server/notify.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -99,6 +100,7 @@ void dataset_exchange(struct server *s, struct keyspace *fresh)
     blocking_moved(s->blocking, old, fresh);
     notify_moved(s->notify, old, fresh);
     tracking_moved(s->tracking, old, fresh);
+    migrations_moved(s->migrations, old, fresh);
     s->ks = fresh;
     if (snapshot_forked(s->snapshot)) ks_hold(fresh, true);
     dataset_discard(s, old);

@@ -14,6 +14,7 @@
 #include "server/evictor.h"
 #include "server/info.h"
 #include "server/memory.h"
+#include "server/migrate.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
 #include "server/tracking.h"
@@ -180,9 +181,9 @@ static void stats_rest(struct server *s, struct buf *out)
             pubsub_count(s->front, PUBSUB_CHANNEL), pubsub_count(s->front, PUBSUB_PATTERN),
             pubsub_count(s->front, PUBSUB_SHARD));
     buf_fmt(out,
-            "latest_fork_usec:%lld\r\ntotal_forks:%llu\r\nmigrate_cached_sockets:0\r\n"
+            "latest_fork_usec:%lld\r\ntotal_forks:%llu\r\nmigrate_cached_sockets:%zu\r\n"
             "slave_expires_tracked_keys:0\r\n",
-            (long long)p->fork_us, ull(p->forks));
+            (long long)p->fork_us, ull(p->forks), migrations_links(s->migrations));
     buf_putz(out,
              "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
              "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\ncurrent_active_defrag_"

@@ -28,6 +28,7 @@
 #include "server/host.h"
 #include "server/info.h"
 #include "server/journal.h"
+#include "server/migrate.h"
 #include "server/notify.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
@@ -132,7 +133,7 @@ static void add_commands(struct front *f)
         cmds_bits,   cmds_dump,    cmds_hll,     cmds_sort, cmds_lolwut,
         cmds_stream, cmds_stream_read, cmds_stream_group, cmds_stream_info,
         cmds_scan,   cmds_expire,  cmds_txn,    cmds_admin,  cmds_replication,
-        cmds_debug,  cmds_publish, cmds_config, cmds_memory, cmds_persist,
+        cmds_debug,  cmds_publish, cmds_migrate, cmds_config, cmds_memory, cmds_persist,
     };
     front_add_commands(f);
     front_add_observation(f);
@@ -221,6 +222,7 @@ static void build(struct server *s)
     s->watches = watches_new(s);
     s->blocking = blocking_new(s);
     s->tracking = tracking_new(s);
+    s->migrations = migrations_new(s);
     s->notify = notify_new(s);
     notify_configured(s->notify);
     s->snapshot = snapshot_new(s);
@@ -247,6 +249,7 @@ static void unbuild(struct server *s)
     loop_hook_delete(s->before_sleep);
     front_unlisten(s->front);
     host_delete(s->host); /* it calls off loads and snapshots */
+    migrations_delete(s->migrations);
     loader_delete(s->loader);
     snapshot_delete(s->snapshot);
     front_delete(s->front); /* its clients: they release their sessions */

@@ -26,6 +26,7 @@ struct cron;
 struct host;       /* our side of replication/host */
 struct notify;
 struct watches;    /* txn: who watches which key */
+struct migrations; /* keys on their way to other servers */
 struct tracking;   /* who has read which key, for clients' caches */
 struct blocking;   /* block: who waits for which key */
 struct shutdown;
@@ -49,6 +50,7 @@ struct server {
     struct loader *loader;
     struct watches *watches;
     struct tracking *tracking;
+    struct migrations *migrations;
     struct blocking *blocking;
     struct notify *notify;             /* keyspace events */
     struct host *host;

@@ -1,4 +1,4 @@
-/* client_evict: maxmemory-clients: who holds most is closed when all clients together hold too much.
+/* client_evict: maxmemory-clients: who holds most is closed when all together hold too much.
  *
  * While the limit is set, each client's memory is counted when it has sent or been sent something;
  * the sum is looked at once a turn, after replies have left. Only above the limit all clients are

@@ -364,6 +364,11 @@ static void reply_arg(struct call *c, const struct syntax_arg *a)
         reply_pair(c, "key_spec_index", a->key_spec);
         n++;
     }
+    if (a->kind == SYNTAX_TOKEN && !a->token.n) { /* the empty one */
+        reply_bulk_z(c, "token");
+        reply_bulk_z(c, "");
+        n++;
+    }
     n += doc_pair(c, "token", a->token);
     n += doc_pair(c, "since", a->since);
     n += doc_pair(c, "deprecated_since", a->deprecated);

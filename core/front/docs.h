@@ -6,6 +6,7 @@
  *     name:type          an argument; type is key string integer double pattern unix-time
  *                        (a name may hold ':' itself: the type stands behind the last one)
  *     WORD               a pure token; its argument's name is the word in lower case
+ *     ""                 the empty token
  *     WORD name:type     the token belongs to the argument that follows it
  *     WORD ( ... )       ... or to the group that follows it
  *     ( a b )            a group in order ("block")

@@ -179,7 +179,7 @@ static void read_atom(struct reader *r, struct syntax_arg *out)
             return;
         } else {
             out->kind = SYNTAX_TOKEN;
-            out->token = word;
+            out->token = slice_eqz(word, "\"\"") ? slice_of(word.p, 0) : word;
             lower_name(out, word);
         }
     }
