@@ -109,6 +109,7 @@ static uint64_t on_maxmemory(const struct front *f)
 
 static const struct front_hooks front_hooks = {
     .gates = server_gates,
+    .refuse = txn_refuse,
     .close = on_close,
     .begin = journal_begin,
     .end = on_end,

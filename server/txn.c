@@ -317,7 +317,8 @@ void txn_refuse(struct call *c, const char *text)
 {
     if (txn_is_exec(c->row)) {
         txn_discard(c->client);
-        reply_error_fmt(c, "-EXECABORT Transaction discarded because of: %s", text + 1);
+        reply_error_fmt(c, "-EXECABORT Transaction discarded because of: %s",
+                        text + (text[0] == '-'));
         return;
     }
     if (c->client->flags & CLIENT_MULTI) c->client->flags |= CLIENT_DIRTY_EXEC;
@@ -412,7 +413,7 @@ static bool runs_at_once(const struct command *row)
 {
     return row->run == cmd_exec || row->run == cmd_discard || row->run == cmd_multi ||
            row->run == cmd_watch || strcmp(row->name, "QUIT") == 0 ||
-           strcmp(row->name, "RESET") == 0;
+           (strcmp(row->name, "RESET") == 0 && row->flags & CMD_NO_AUTH); /* not LATENCY RESET */
 }
 
 #define TXN (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_ALLOW_BUSY)

@@ -55,6 +55,7 @@ bool glob_match(struct slice p, struct slice t, bool nocase)
 {
     /* Only the last star can need another try: all earlier ones have been matched for good. */
     size_t i = 0, j = 0, star = SIZE_MAX, mark = 0, end;
+    if (!t.n) return !p.n;
     while (j < t.n) {
         if (i < p.n && p.p[i] == '*') {
             star = i++;

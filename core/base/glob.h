@@ -7,6 +7,7 @@
 
 #include "core/base/str.h"
 
+/* As in Redis nothing but "" matches the empty text; callers take "*" for "all" by themselves. */
 bool glob_match(struct slice pattern, struct slice text, bool nocase);
 /* True when the pattern has no magic and stands for itself. */
 bool glob_is_literal(struct slice pattern);

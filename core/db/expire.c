@@ -22,7 +22,7 @@ static void gather(void *app, void *entry)
 
 struct round {
     size_t looked, expired;
-    int64_t ttl_sum;
+    double ttl_sum; /* deadlines may be as far off as the type reaches */
 };
 
 static void sweep(struct ks_db *db, const struct seen *s, struct round *r)
@@ -33,7 +33,7 @@ static void sweep(struct ks_db *db, const struct seen *s, struct round *r)
             ks_expire_entry(db, s->at[i]);
             r->expired++;
         } else {
-            r->ttl_sum += entry_deadline(s->at[i]) - db->ks->now_ms;
+            r->ttl_sum += (double)(entry_deadline(s->at[i]) - db->ks->now_ms);
         }
     }
 }
@@ -51,7 +51,7 @@ static void run_round(struct ks_db *db, size_t keys, struct round *r)
 static void note_ttl(struct ks_db *db, const struct round *r)
 {
     if (r->looked == r->expired) return;
-    int64_t avg = r->ttl_sum / (int64_t)(r->looked - r->expired);
+    int64_t avg = (int64_t)(r->ttl_sum / (double)(r->looked - r->expired));
     db->ttl_avg_ms = db->ttl_avg_ms ? db->ttl_avg_ms / 50 * 49 + avg / 50 : avg;
 }
 

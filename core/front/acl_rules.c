@@ -173,11 +173,12 @@ static const char unknown_command[] = "Unknown command or category name in ACL";
 static enum err apply_first_arg(struct acl_selector *s, const struct registry *r, struct slice name,
                                 struct errmsg *msg)
 {
-    ptrdiff_t bar = slice_find(name, '|', 0);
-    struct slice word = slice_of(name.p + bar + 1, name.n - (size_t)bar - 1);
-    const struct command_entry *e = registry_find(r, slice_of(name.p, (size_t)bar));
+    size_t bar = name.n - 1;
+    while (name.p[bar] != '|') bar--;
+    struct slice word = slice_of(name.p + bar + 1, name.n - bar - 1);
+    const struct command_entry *e = registry_find_name(r, slice_of(name.p, bar));
     if (!e || !word.n) return err_set(msg, ERR_NOTFOUND, unknown_command);
-    if (slice_find(word, '|', 0) >= 0 && e->subs)
+    if (e->parent)
         return err_set(msg, ERR_REFUSED, "Allowing first-arg of a subcommand is not supported");
     if (e->subs) return err_set(msg, ERR_NOTFOUND, unknown_command);
     struct acl_first_arg f = { .id = e->id, .word = str_new(word) };
@@ -427,6 +428,7 @@ static void reset_user(struct acl_user *u, bool channels)
 enum err acl_apply(struct acl_user *u, const struct registry *r, bool channels_by_default,
                    struct slice rule, struct errmsg *msg)
 {
+    if (!rule.n) return ERR_NONE;
     if (slice_ieqz(rule, "on")) u->on = true;
     else if (slice_ieqz(rule, "off")) u->on = false;
     else if (slice_ieqz(rule, "resetpass")) clear_passwords(u);

@@ -105,6 +105,8 @@ struct command {
     struct keyspec keys[KEYSPECS_MAX];
     /* For keys that no keyspec describes. Returns false on a syntax error. */
     bool (*find_keys)(int argc, const struct slice *argv, struct key_list *out);
+    /* For specs with KEY_VARIABLE_FLAGS: what this call does with the key. */
+    uint32_t (*key_flags)(int argc, const struct slice *argv);
     const struct command *subs; /* table ended by a row with name NULL */
     const char *since, *group, *complexity, *summary;
     const char *syntax;       /* "key:key value:string [NX|XX]": the grammar is in front/docs.h */

@@ -50,6 +50,8 @@ struct front_tracking {
 /* What a personality adds. Any pointer may be NULL. */
 struct front_hooks {
     const struct gate *gates; /* ended by a NULL name; run after the front's own */
+    /* Answers for a gate of the front that says no; NULL: reply_error. */
+    void (*refuse)(struct call *c, const char *text);
     void (*open)(struct client *cl);  /* set cl->session */
     void (*close)(struct client *cl); /* release it */
     /* Around each executed command (EXEC's inner ones too): begin makes the unit and sets c->unit

@@ -1,5 +1,7 @@
 #include "core/front/gates.h"
 
+#include <stdio.h>
+
 #include "core/front/acl.h"
 #include "core/front/client.h"
 #include "core/front/config.h"
@@ -57,6 +59,19 @@ static void refuse_web_request(struct call *c)
     client_close_soon(c->client);
 }
 
+static void refuse(struct call *c, const char *text)
+{
+    if (c->front->hooks.refuse) c->front->hooks.refuse(c, text);
+    else reply_error(c, text);
+}
+
+static void refuse_arity(struct call *c)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "wrong number of arguments for '%s' command", c->entry->fullname);
+    refuse(c, text);
+}
+
 static bool known(struct call *c)
 {
     struct command_entry *e = c->entry;
@@ -70,7 +85,7 @@ static bool known(struct call *c)
         return false;
     }
     if (command_arity_ok(e, c->argc) && e->row->run) return true;
-    reply_arity(c);
+    refuse_arity(c);
     return false;
 }
 
@@ -85,7 +100,7 @@ bool front_auth_required(const struct front *f)
 static bool authenticated(struct call *c)
 {
     if (c->entry->flags & CMD_NO_AUTH || !front_auth_required(c->front)) return true;
-    reply_error(c, "-NOAUTH Authentication required.");
+    refuse(c, "-NOAUTH Authentication required.");
     return false;
 }
 

@@ -77,6 +77,8 @@ bool command_keys(const struct command *row, int argc, const struct slice *argv,
         bool fits = k->find == KEYS_RANGE ? add_range(k, first, argc, out)
                                           : add_numbered(k, first, argc, argv, out);
         if (!fits) return false;
+        if (k->flags & KEY_VARIABLE_FLAGS && row->key_flags && out->n)
+            out->at[out->n - 1].flags = row->key_flags(argc, argv);
     }
     return true;
 }

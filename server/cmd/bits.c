@@ -520,6 +520,16 @@ static void bitfield(struct call *c, bool read_only)
 static void cmd_bitfield(struct call *c) { bitfield(c, false); }
 static void cmd_bitfield_ro(struct call *c) { bitfield(c, true); }
 
+/* Reading is enough as long as each operation is a GET. */
+static uint32_t bitfield_key_flags(int argc, const struct slice *argv)
+{
+    for (int i = 2, words; i < argc; i += words) {
+        words = slice_ieqz(argv[i], "GET") ? 3 : slice_ieqz(argv[i], "OVERFLOW") ? 2 : 0;
+        if (!words || i + words > argc) return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+    }
+    return KEY_RO | KEY_ACCESS;
+}
+
 #define ROW(nm, fn, ar, fl, since_, cx, sum, syn, ...)                                             \
     {                                                                                              \
         nm, fn, .arity = ar, .flags = fl, .acl = ACL_BITMAP, .keys = { __VA_ARGS__ },              \
@@ -537,9 +547,12 @@ const struct command cmds_bits[] = {
     ROW("BITCOUNT", cmd_bitcount, -2, CMD_READONLY, "2.6.0", "O(N), N: bytes looked at",
         "Counts the bits that are set in a string.",
         "key:key index=[(start:integer end:integer index_unit=[BYTE|BIT]@7.0.0)]", ONE_RO),
-    ROW("BITFIELD", cmd_bitfield, -2, CMD_WRITE | CMD_DENYOOM, "3.2.0", "O(1) a field",
-        "Reads, sets and increments integers of any width inside a string.", FIELD_SYNTAX,
-        KEYS(1, 1, 1, KEY_RW | KEY_UPDATE | KEY_ACCESS | KEY_VARIABLE_FLAGS)),
+    { "BITFIELD", cmd_bitfield, .arity = -2, .flags = CMD_WRITE | CMD_DENYOOM, .acl = ACL_BITMAP,
+      .keys = { KEYS(1, 1, 1, KEY_RW | KEY_UPDATE | KEY_ACCESS | KEY_VARIABLE_FLAGS) },
+      .key_flags = bitfield_key_flags, .since = "3.2.0", .group = "bitmap",
+      .complexity = "O(1) a field",
+      .summary = "Reads, sets and increments integers of any width inside a string.",
+      .syntax = FIELD_SYNTAX },
     ROW("BITFIELD_RO", cmd_bitfield_ro, -2, CMD_READONLY | CMD_FAST, "6.0.0", "O(1) a field",
         "Reads integers of any width inside a string.", "key:key [" FIELD_GET_SYNTAX "]...",
         ONE_RO),

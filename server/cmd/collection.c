@@ -1,19 +1,34 @@
 #include "server/cmd/collection.h"
 
+#include <string.h>
+
 #include "core/base/glob.h"
 #include "core/resp/write.h"
 
-/* A negative number wraps, as strtoul does. */
+/* Read as strtoul reads: an empty word is zero, a sign may be there, a negative number wraps, and a
+ * zero byte ends the word. */
+static bool cursor_of(struct slice s, uint64_t *out)
+{
+    const char *zero = s.n ? memchr(s.p, 0, s.n) : NULL;
+    if (zero) s.n = (size_t)(zero - s.p);
+    bool sign = s.n && (*s.p == '-' || *s.p == '+'), minus = sign && *s.p == '-';
+    size_t i = sign;
+    uint64_t v = 0;
+    if (sign && s.n == 1) return false;
+    for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
+        uint64_t digit = (uint64_t)(s.p[i] - '0');
+        if (v > (UINT64_MAX - digit) / 10) return false;
+        v = v * 10 + digit;
+    }
+    *out = minus ? -v : v;
+    return i == s.n;
+}
+
 bool scan_cursor_arg(struct call *c, int at, uint64_t *cursor)
 {
-    int64_t wrapped;
-    if (num_to_u64(c->argv[at], cursor)) return true;
-    if (!num_to_i64(c->argv[at], &wrapped)) {
-        reply_error(c, "-ERR invalid cursor");
-        return false;
-    }
-    *cursor = (uint64_t)wrapped;
-    return true;
+    if (cursor_of(c->argv[at], cursor)) return true;
+    reply_error(c, "-ERR invalid cursor");
+    return false;
 }
 
 static bool wrong(struct call *c)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <math.h>
+
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "core/types/geohash.h"
@@ -130,7 +132,17 @@ static void cmd_geoadd(struct call *c)
 
 /* ---- one place ---- */
 
-static void reply_metres(struct call *c, double v) { reply_bulk_fmt(c, "%.4f", v); }
+/* Four decimals, a half rounded up: that is where Redis' own printing and printf's differ. */
+static void reply_metres(struct call *c, double v)
+{
+    double scaled = v * 10000;
+    if (scaled >= 9e18) {
+        reply_bulk_fmt(c, "%.4f", v);
+        return;
+    }
+    long long n = llround(scaled);
+    reply_bulk_fmt(c, "%lld.%04lld", n / 10000, n % 10000);
+}
 
 /* A coordinate: 17 decimals without trailing zeros; a double in RESP3. */
 static void reply_degrees(struct call *c, double v)

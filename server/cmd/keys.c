@@ -108,6 +108,10 @@ static bool db_arg(struct call *c, int at, struct ks_db **out)
 {
     int64_t id;
     if (!arg_int(c, at, &id)) return false;
+    if (id < INT32_MIN || id > INT32_MAX) {
+        reply_error(c, "value is out of range, value must between -2147483648 and 2147483647");
+        return false;
+    }
     if ((*out = ks_db(ks_of(c), id))) return true;
     reply_error(c, "-ERR DB index is out of range");
     return false;

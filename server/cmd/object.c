@@ -1,4 +1,7 @@
 /* OBJECT: how a value is kept. Looking does not count as use. */
+#include <string.h>
+
+#include "core/types/string.h"
 #include "server/cmd/families.h"
 #include "server/cmd/keyed.h"
 
@@ -21,10 +24,26 @@ static void cmd_encoding(struct call *c)
     if (find(c, &v)) reply_bulk_z(c, value_encoding_name(v.e));
 }
 
+/* Redis shares small integers as long as no policy needs an access time of each; programs test for
+ * the figure that it then gives. We keep no value twice anyway. */
+static bool counts_as_shared(struct call *c, const struct entry *e)
+{
+    const struct server_config *config = server_of(c)->config;
+    char tmp[STRING_TMP];
+    int64_t n;
+    if (e->type != VALUE_STRING || strcmp(value_encoding_name(e), "int") != 0) return false;
+    bool by_access = config->maxmemory_policy == POLICY_VOLATILE_LRU ||
+                     config->maxmemory_policy == POLICY_VOLATILE_LFU ||
+                     config->maxmemory_policy == POLICY_ALLKEYS_LRU ||
+                     config->maxmemory_policy == POLICY_ALLKEYS_LFU;
+    if (config->maxmemory && by_access) return false;
+    return num_to_i64(string_get(e, tmp), &n) && n >= 0 && n < 10000;
+}
+
 static void cmd_refcount(struct call *c)
 {
     struct value v;
-    if (find(c, &v)) reply_int(c, 1);
+    if (find(c, &v)) reply_int(c, counts_as_shared(c, v.e) ? INT32_MAX : 1);
 }
 
 static void cmd_idletime(struct call *c)

@@ -52,13 +52,20 @@ static bool find_group(struct call *c, bool needed, struct group_args *a)
     return false;
 }
 
+/* Options may be told twice, but not for ever. */
+static bool too_many(struct call *c, int most)
+{
+    if (c->argc > most) reply_sub_arity(c);
+    return c->argc > most;
+}
+
 static bool is_last_id(const struct call *c, int at) { return slice_eqz(c->argv[at], "$"); }
 
 static void xgroup_create(struct call *c)
 {
     struct group_args a = { .entries_read = STREAM_UNKNOWN };
     struct stream_id id = STREAM_ID_MIN;
-    if (!group_options(c, true, &a) || !find_group(c, false, &a)) return;
+    if (!group_options(c, true, &a) || !find_group(c, false, &a) || too_many(c, 8)) return;
     if (is_last_id(c, 4)) {
         if (a.s) id = a.s->last_id;
     } else if (!stream_id_arg(c, 4, 0, &id)) {
@@ -83,7 +90,7 @@ static void xgroup_setid(struct call *c)
 {
     struct group_args a = { .entries_read = STREAM_UNKNOWN };
     struct stream_id id;
-    if (!group_options(c, false, &a) || !find_group(c, true, &a)) return;
+    if (!group_options(c, false, &a) || !find_group(c, true, &a) || too_many(c, 7)) return;
     if (is_last_id(c, 4))
         id = a.s->last_id;
     else if (!stream_any_id_arg(c, 4, 0, &id))

@@ -106,8 +106,8 @@ static bool take_option(const struct call *c, int *i, unsigned allowed, struct s
     }
     for (size_t k = 0; k < sizeof(deadline_words) / sizeof(deadline_words[0]); k++) {
         if (!arg_is(c, *i, deadline_words[k].word)) continue;
-        if ((o->flags & (SET_KEEPTTL | SET_PERSIST | SET_DEADLINE)) || *i + 1 >= c->argc)
-            return false;
+        bool other = (o->flags & SET_DEADLINE) && o->unit != deadline_words[k].unit;
+        if (other || (o->flags & (SET_KEEPTTL | SET_PERSIST)) || *i + 1 >= c->argc) return false;
         o->flags |= SET_DEADLINE;
         o->unit = deadline_words[k].unit;
         o->deadline_at = ++*i;
@@ -124,10 +124,14 @@ static bool take_options(struct call *c, int from, unsigned allowed, struct set_
             reply_syntax_error(c);
             return false;
         }
-    if (o->flags & SET_DEADLINE)
-        return deadline_arg(c, o->deadline_at, o->unit, true, &o->deadline);
     if (o->flags & SET_KEEPTTL) o->deadline = KS_KEEP_DEADLINE;
     return true;
+}
+
+static bool option_deadline(struct call *c, struct set_options *o)
+{
+    return !(o->flags & SET_DEADLINE) ||
+           deadline_arg(c, o->deadline_at, o->unit, true, &o->deadline);
 }
 
 static void stream_set_until(struct call *c, struct slice key, struct slice value, int64_t deadline)
@@ -135,6 +139,14 @@ static void stream_set_until(struct call *c, struct slice key, struct slice valu
     char digits[NUM_I64_MAX];
     call_replace_words(c, SLICE("SET"), key, value, SLICE("PXAT"),
                        slice_of(digits, num_from_i64(digits, deadline)));
+}
+
+/* Without GET the old value is not looked at: a right to write is enough. */
+static uint32_t set_key_flags(int argc, const struct slice *argv)
+{
+    for (int i = 3; i < argc; i++)
+        if (slice_ieqz(argv[i], "GET")) return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+    return KEY_OW | KEY_UPDATE;
 }
 
 /* SET without its GET word: the replica has nobody to answer. */
@@ -166,6 +178,7 @@ static void cmd_set(struct call *c)
         o = (struct set_options){ .deadline = ENTRY_NO_DEADLINE };
     else if (!take_options(c, 3, SET_NX | SET_XX | SET_GET | SET_KEEPTTL, &o))
         return;
+    if (!option_deadline(c, &o)) return;
     bool there = ks_write(db_of(c), c->argv[1], lookup_flags(c), &v);
     if (o.flags & SET_GET) {
         if (there && !value_is(&v, VALUE_STRING)) {
@@ -295,8 +308,12 @@ static void cmd_getex(struct call *c)
     struct value v;
     if (!take_options(c, 2, SET_PERSIST, &o)) return;
     if (!keyed_write(c, 1, VALUE_STRING, &v)) return;
+    if (!v.e) {
+        reply_null(c);
+        return;
+    }
+    if (!option_deadline(c, &o)) return;
     reply_value(c, &v);
-    if (!v.e) return;
     if (o.flags & SET_DEADLINE) {
         getex_until(c, &v, o.deadline);
     } else if ((o.flags & SET_PERSIST) && ks_clear_deadline(&v)) {
@@ -474,9 +491,12 @@ const struct command cmds_string[] = {
     ROW("PSETEX", cmd_psetex, 4, WRITES, "2.6.0", "O(1)",
         "Sets a key and its time to live in milliseconds.",
         "key:key milliseconds:integer value:string", KEYS(1, 1, 1, KEY_OW | KEY_UPDATE)),
-    ROW("SET", cmd_set, -3, WRITES, "1.0.0", "O(1)",
-        "Sets a key's string, whatever it held before; conditions and a deadline may be named.",
-        SET_SYNTAX, KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS)),
+    { "SET", cmd_set, .arity = -3, .flags = WRITES, .acl = ACL_STRING,
+      .keys = { KEYS(1, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS) },
+      .key_flags = set_key_flags, .since = "1.0.0", .group = "string", .complexity = "O(1)",
+      .summary = "Sets a key's string, whatever it held before; conditions and a deadline may be "
+                 "named.",
+      .syntax = SET_SYNTAX },
     ROW("SETEX", cmd_setex, 4, WRITES, "2.0.0", "O(1)",
         "Sets a key and its time to live in seconds.", "key:key seconds:integer value:string",
         KEYS(1, 1, 1, KEY_OW | KEY_UPDATE)),

@@ -198,7 +198,7 @@ static void cmd_bzmpop(struct call *c)
 {
     struct mpop m;
     int64_t timeout;
-    if (!block_timeout_arg(c, 1, &timeout) || !mpop_arguments(c, 2, &m)) return;
+    if (!mpop_arguments(c, 2, &m) || !block_timeout_arg(c, 1, &timeout)) return;
     if (pop_first(c, &m.pop, m.first, m.keys, true)) return;
     block_on(c, &(struct block_wait){ .first = m.first,
                                       .keys = m.keys,
