@@ -16,18 +16,19 @@
 /* Of a tick's time, for active expiry: Redis' 25%, and 2% more for each step of effort. */
 #define EXPIRE_PERCENT 25
 #define EXPIRE_PERCENT_A_STEP 2
+#define EXPIRE_SLICE_US 2000 /* in one go; while there is more, slices follow soon */
 #define REHASH_US 1000
 #define REHASH_BUCKETS 128
 
 struct cron {
     struct server *s;
-    struct loop_timer *timer;
+    struct loop_timer *timer, *expiry;
     bool paused;
     int64_t due_ms[16];
     struct expire_cycle cycle;
     bool fields_next; /* keys and fields take turns at the budget */
     int64_t budget_end_us;
-    int64_t expire_us;
+    int64_t expire_us, expire_left_us; /* spent in all; left of this tick's budget */
     uint64_t cycles_seen, busy_seen_us; /* of the loop, at the last sample */
     uint64_t cycles_per_sec, cycle_us;
 };
@@ -44,16 +45,29 @@ static void clients(struct cron *c) { front_cron(c->s->front, loop_now_ms(c->s->
 
 static bool spent(void *app) { return clock_mono_us() >= ((struct cron *)app)->budget_end_us; }
 
-/* Only a master decides that a key has expired; nothing changes while writes are paused. */
-static void expiry(struct cron *c)
+static int64_t expiry_percent(const struct cron *c)
 {
+    return EXPIRE_PERCENT + EXPIRE_PERCENT_A_STEP * (c->s->config->active_expire_effort - 1);
+}
+
+/* Only a master decides that a key has expired; nothing changes while writes are paused. */
+static bool may_expire(const struct server *s)
+{
+    return s->is_master && s->debug_active_expire && !s->loading && !s->front->pause_until_ms;
+}
+
+/* A slice of the tick's budget. When it was not enough the next comes after a pause in which
+ * clients have their share: no client waits for the whole budget. */
+static void expiry_slice(void *arg)
+{
+    struct cron *c = arg;
     struct server *s = c->s;
-    if (!s->is_master || !s->debug_active_expire || s->loading || s->front->pause_until_ms) return;
-    int effort = s->config->active_expire_effort;
-    int64_t percent = EXPIRE_PERCENT + EXPIRE_PERCENT_A_STEP * (effort - 1);
+    if (c->paused || !may_expire(s)) return;
+    int64_t slice_us = c->expire_left_us < EXPIRE_SLICE_US ? c->expire_left_us : EXPIRE_SLICE_US;
     int64_t begin_us = clock_mono_us();
-    c->budget_end_us = begin_us + 10000 * percent / s->config->front.hz;
-    struct expire_options o = { .effort = effort, .spent = spent, .app = c };
+    c->budget_end_us = begin_us + slice_us;
+    struct expire_options o = { .effort = s->config->active_expire_effort, .spent = spent,
+                                .app = c };
     ks_begin(s->ks, clock_wall_ms(), KS_EXPIRE_DELETE);
     if (c->fields_next) expire_run_fields(s->ks, &c->cycle, &o);
     expire_run(s->ks, &c->cycle, &o);
@@ -61,7 +75,17 @@ static void expiry(struct cron *c)
     c->fields_next = !c->fields_next;
     int64_t took_us = clock_mono_us() - begin_us;
     c->expire_us += took_us;
+    c->expire_left_us -= took_us;
     if (took_us >= 1000) latency_add(s->front, "expire-cycle", took_us / 1000);
+    int64_t percent = expiry_percent(c);
+    if (took_us >= slice_us && c->expire_left_us > 0)
+        loop_timer_after(c->expiry, slice_us * (100 - percent) / percent / 1000 + 1);
+}
+
+static void expiry(struct cron *c)
+{
+    c->expire_left_us = 10000 * expiry_percent(c) / c->s->config->front.hz;
+    expiry_slice(c);
 }
 
 static void rehash(struct cron *c)
@@ -122,6 +146,7 @@ struct cron *cron_new(struct server *s)
     struct cron *c = mem_zalloc(sizeof(*c));
     c->s = s;
     c->timer = loop_timer_new(s->loop, tick, c);
+    c->expiry = loop_timer_new(s->loop, expiry_slice, c);
     loop_timer_after(c->timer, 1);
     return c;
 }
@@ -130,6 +155,7 @@ void cron_delete(struct cron *c)
 {
     if (!c) return;
     loop_timer_delete(c->timer);
+    loop_timer_delete(c->expiry);
     mem_free(c);
 }
 
