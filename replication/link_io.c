@@ -11,6 +11,7 @@
 #include "core/sys/log.h"
 #include "replication/shell.h"
 
+#define DRAIN_US 5000 /* of a turn, for what waited while a snapshot was loaded */
 #define WRITE_OUT_BYTES (8 * 1024 * 1024) /* the disk is kept busy while a snapshot arrives */
 
 static void on_data(struct conn *c);
@@ -29,6 +30,9 @@ static void drop_conn(struct replication *r)
     k->resolving = 0;
     if (k->conn) conn_close(k->conn);
     k->conn = NULL;
+    k->lost[0] = '\0';
+    spool_free(&k->spool);
+    loop_timer_cancel(k->drain);
     r->host.stream_reset(r->host.arg);
 }
 
@@ -52,13 +56,81 @@ static void on_connected(struct conn *c)
     link_io_step(conn_arg(c), (struct link_event){ .kind = LINK_UP });
 }
 
+/* What came before the end counts: it is told when that has been applied. */
+static bool keeps_bytes(const struct link_run *k) { return k->loading || spool_size(&k->spool) > 0; }
+
 static void on_close(struct conn *c, const char *why)
 {
     struct replication *r = conn_arg(c);
-    if (r->lrun.conn != c) return;
-    r->lrun.conn = NULL;
+    struct link_run *k = &r->lrun;
+    if (k->conn != c) return;
+    k->conn = NULL;
+    if (keeps_bytes(k)) {
+        text_copy(k->lost, sizeof(k->lost), why);
+        if (!k->loading) loop_timer_after(k->drain, 0);
+        return;
+    }
     r->host.stream_reset(r->host.arg);
     link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+}
+
+/* ---- the spool ---- */
+
+static void spool_failed(struct replication *r, const struct errmsg *msg)
+{
+    log_warning("%s", msg->text);
+    drop_conn(r);
+    link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = msg->text });
+}
+
+static void to_spool(struct replication *r, struct conn *c)
+{
+    struct errmsg msg;
+    struct slice bytes = buf_slice(conn_in(c));
+    const char *dir = r->set.dir && r->set.dir[0] ? r->set.dir : ".";
+    enum err e = spool_put(&r->lrun.spool, bytes, dir, r->set.spool_bytes, &msg);
+    r->front->stats.in_repl_bytes += bytes.n;
+    buf_consume(conn_in(c), bytes.n);
+    if (e) spool_failed(r, &msg);
+}
+
+/* One offer; false: the rest is not a whole command, or all is done. */
+static bool drain_some(struct replication *r, struct errmsg *msg)
+{
+    struct spool *s = &r->lrun.spool;
+    struct slice bytes;
+    int64_t fresh_ms = r->link.fresh_ms, before = spool_size(s);
+    if (spool_peek(s, &bytes, msg) != ERR_NONE) return false;
+    if (bytes.n == 0) return false;
+    link_io_step(r, (struct link_event){ .kind = LINK_BYTES, .bytes = bytes });
+    if (spool_size(s) != before) return false; /* the link was given up: the spool is gone */
+    spool_take(s, r->link.taken);
+    if (spool_size(s) > 0) r->link.fresh_ms = fresh_ms; /* what waits here is not applied */
+    if (r->link.taken > 0) return true;
+    before = (int64_t)buf_size(&s->head);
+    if (spool_more(s, msg) != ERR_NONE) return false;
+    return (int64_t)buf_size(&s->head) > before;
+}
+
+static void on_drain(void *arg)
+{
+    struct replication *r = arg;
+    struct link_run *k = &r->lrun;
+    struct errmsg msg = { "" };
+    int64_t end_us = clock_mono_us() + DRAIN_US;
+    bool more = true;
+    if (k->loading) return;
+    while (more && clock_mono_us() < end_us) more = drain_some(r, &msg);
+    if (msg.text[0]) {
+        spool_failed(r, &msg);
+    } else if (more) {
+        loop_timer_after(k->drain, 0);
+    } else if (k->lost[0]) {
+        char why[LINK_ERROR_MAX];
+        text_copy(why, sizeof(why), k->lost);
+        drop_conn(r);
+        link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = why });
+    }
 }
 
 /* Offers what waits, as long as something of it is taken: a line opens the way for what follows. */
@@ -66,6 +138,11 @@ static void on_data(struct conn *c)
 {
     struct replication *r = conn_arg(c);
     while (r->lrun.conn == c && buf_size(conn_in(c)) > 0) {
+        if (keeps_bytes(&r->lrun)) {
+            to_spool(r, c);
+            if (r->lrun.conn == c && !r->lrun.loading) loop_timer_after(r->lrun.drain, 0);
+            return;
+        }
         link_io_step(r, (struct link_event){ .kind = LINK_BYTES, .bytes = buf_slice(conn_in(c)) });
         if (r->lrun.conn != c || r->link.taken == 0) return;
         r->front->stats.in_repl_bytes += r->link.taken;
@@ -131,8 +208,7 @@ static void load_file(struct replication *r)
         return;
     }
     close_file(k);
-    if (k->conn) conn_pause_read(k->conn, true);
-    k->loading = true;
+    k->loading = true; /* the stream is read on, into the spool */
     log_notice("MASTER <-> REPLICA sync: Loading DB in memory");
     r->host.load(r->host.arg, k->path);
 }
@@ -160,11 +236,8 @@ void replication_loaded(struct replication *r, bool ok, const char *why)
     k->loading = false;
     if (ok) keep_file(r);
     else forget_file(k);
-    if (k->conn) {
-        conn_pause_read(k->conn, false);
-        conn_again(k->conn);
-    }
     link_io_step(r, (struct link_event){ .kind = LINK_LOADED, .ok = ok, .text = why });
+    if (ok) loop_timer_after(k->drain, 0);
 }
 
 static void abort_snapshot(struct replication *r)
@@ -273,7 +346,7 @@ static struct link_settings link_settings_of(const struct replication *r)
         .password = r->set.masterauth,
         .listening_port = r->set.announce_port ? r->set.announce_port : r->set.port,
         .announce_ip = r->set.announce_ip,
-        .capa = CAPA_LIVE_ACK | CAPA_DIGEST | (r->set.max_staleness_ms ? CAPA_BEAT : 0),
+        .capa = CAPA_LIVE_ACK | CAPA_DIGEST | CAPA_EARLY | (r->set.max_staleness_ms ? CAPA_BEAT : 0),
     };
 }
 
@@ -282,6 +355,8 @@ void link_io_init(struct replication *r)
     struct link_settings s = link_settings_of(r);
     link_init(&r->link, &s, rng_next(&r->rng));
     r->lrun.fd = -1;
+    spool_init(&r->lrun.spool);
+    r->lrun.drain = loop_timer_new(r->loop, on_drain, r);
     r->lrun.timer = loop_timer_new(r->loop, on_timer, r);
 }
 
@@ -297,5 +372,6 @@ void link_io_end(struct replication *r)
     drop_conn(r);
     abort_snapshot(r);
     loop_timer_delete(r->lrun.timer);
+    loop_timer_delete(r->lrun.drain);
     link_free(&r->link);
 }

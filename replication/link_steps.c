@@ -83,7 +83,7 @@ static void send_ip(struct link *l, struct buf *out)
 }
 
 struct capa_words {
-    struct slice at[20];
+    struct slice at[10];
     int n;
 };
 
@@ -94,17 +94,28 @@ static void add_capa(void *arg, struct slice name)
     w->at[w->n++] = name;
 }
 
-static void send_capa(struct link *l, struct buf *out)
+static void write_capa(unsigned capa, struct buf *out)
 {
     struct capa_words w = { { SLICE("REPLCONF") }, 1 };
-    capa_each(CAPA_EOF | CAPA_PSYNC2 | l->set.capa, add_capa, &w);
+    capa_each(capa, add_capa, &w);
     resp_command(out, w.n, w.at);
 }
+
+static void send_capa(struct link *l, struct buf *out) { write_capa(CAPA_EOF | CAPA_PSYNC2, out); }
+
+/* By themselves: who is not authenticated yet may send ten words at most. */
+static bool wants_beyond(const struct link *l) { return l->set.capa != 0; }
+static void send_beyond(struct link *l, struct buf *out) { write_capa(l->set.capa, out); }
 
 /* An old master may know none of these; it does without. */
 static enum link_verdict answer_conf(struct link *l, struct slice line, struct link_actions *out)
 {
     if (line.n == 0) return LINK_AGAIN;
+    if (slice_starts(line, "-NOAUTH")) {
+        link_blame(l, "auth", "Master asks for a password (masterauth): %.*s", SLICE_ARG(line));
+        link_note(out, NOTE_WARNING, "%s", l->last_error);
+        return LINK_GIVE_UP;
+    }
     if (line.p[0] == '-')
         link_note(out, NOTE_NOTICE, "(Non critical) Master does not understand %s: %.*s",
                   link_rows[l->step].name, SLICE_ARG(line));
@@ -227,8 +238,9 @@ const struct link_row link_rows[] = {
     { "REPLCONF listening-port", WHO, NULL, send_port, answer_conf },
     { "REPLCONF ip-address", WHO, wants_ip, send_ip, answer_conf },
     { "REPLCONF capa", WHO, NULL, send_capa, answer_conf },
+    { "REPLCONF capa", WHO, wants_beyond, send_beyond, answer_conf },
     { "PSYNC", ASK, NULL, send_psync, answer_psync },
     { "SYNC", OLD, NULL, send_sync, NULL },
 };
 const int link_rows_n = (int)(sizeof(link_rows) / sizeof(link_rows[0]));
-const int link_row_sync = 6;
+const int link_row_sync = 7;

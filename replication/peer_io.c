@@ -248,6 +248,8 @@ void replicas_tick(struct replication *r)
         struct replica *p = ilist_of(node, struct replica, node);
         /* A newline is how a replica that loads says that it lives; the front saw it. */
         if (p->client->active_ms > p->peer.heard_ms) p->peer.heard_ms = p->client->active_ms;
+        if (p->peer.catching && p->peer.heard_ms > p->peer.acked_at_ms)
+            p->peer.acked_at_ms = p->peer.heard_ms;
         struct peer_event e = { .kind = PEER_TICK };
         if (p->cursor.feed) e.lag = cursor_lag(&p->cursor);
         replica_step(p, e);

@@ -26,6 +26,7 @@
 #include "replication/peer.h"
 #include "replication/quorum.h"
 #include "replication/replication.h"
+#include "replication/spool.h"
 
 #define GONE_MAX 16
 #define REPLICAS_MAX 1000 /* more are refused: each costs a look a turn */
@@ -63,6 +64,9 @@ struct link_run {
     char *path;
     int64_t synced;     /* bytes whose write-out was begun */
     bool loading, was_up;
+    struct spool spool;         /* stream that came while loading, and is not applied yet */
+    struct loop_timer *drain;
+    char lost[LINK_ERROR_MAX];  /* the connection ended while bytes of it wait; "" it did not */
     const char *failed; /* a file operation failed: the link is given up after the action list */
 };
 
