@@ -134,7 +134,8 @@ static void add_commands(struct front *f)
         cmds_bits,   cmds_dump,    cmds_hll,     cmds_sort, cmds_lolwut,
         cmds_stream, cmds_stream_read, cmds_stream_group, cmds_stream_info,
         cmds_scan,   cmds_expire,  cmds_txn,    cmds_admin,  cmds_replication,
-        cmds_debug,  cmds_publish, cmds_migrate, cmds_config, cmds_memory, cmds_persist,
+        cmds_debug,  cmds_publish, cmds_migrate,
+        cmds_cluster, cmds_config, cmds_memory, cmds_persist,
     };
     front_add_commands(f);
     front_add_observation(f);

@@ -117,6 +117,26 @@ void mem_purge_in_background(bool on)
     mallctl("background_thread", NULL, NULL, &on, sizeof(on));
 }
 
+void mem_report(void (*write)(void *arg, const char *text), void *arg)
+{
+    malloc_stats_print(write, arg, NULL);
+}
+
+/* Figures are of four or eight bytes, or of one: asked for with room for the largest. */
+bool mem_ctl(const char *name, int64_t *value, const int64_t *set)
+{
+    int64_t v = 0, to = set ? *set : 0;
+    const size_t sizes[] = { 8, 4, 1 };
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t size = sizes[i];
+        v = 0;
+        if (mallctl(name, &v, &size, set ? &to : NULL, set ? sizes[i] : 0) != 0) continue;
+        *value = v;
+        return true;
+    }
+    return false;
+}
+
 #else
 
 static atomic_size_t used;
@@ -137,6 +157,15 @@ void mem_stats(struct mem_stats *out)
 {
     size_t n = mem_used();
     *out = (struct mem_stats){ n, n, n, 0 };
+}
+void mem_report(void (*write)(void *arg, const char *text), void *arg)
+{
+    write(arg, "Stats not supported for the current allocator");
+}
+bool mem_ctl(const char *name, int64_t *value, const int64_t *set)
+{
+    (void)name, (void)value, (void)set;
+    return false;
 }
 void mem_purge(void) { malloc_trim(0); }
 void mem_purge_in_background(bool on) { (void)on; }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *mem_alloc(size_t n) __attribute__((malloc, alloc_size(1), returns_nonnull));
 void *mem_zalloc(size_t n) __attribute__((malloc, alloc_size(1), returns_nonnull));
@@ -36,6 +37,11 @@ struct mem_stats {
 };
 /* The allocator's own view; without jemalloc allocated = active = resident = mem_used(). */
 void mem_stats(struct mem_stats *out);
+/* The allocator's own report in text, in pieces. */
+void mem_report(void (*write)(void *arg, const char *text), void *arg);
+/* Reads one of the allocator's figures by name and, unless `set` is NULL, sets it. False: there is
+ * no such thing. */
+bool mem_ctl(const char *name, int64_t *value, const int64_t *set);
 /* Gives unused pages back to the system. */
 void mem_purge(void);
 /* The same, by and by, from a thread of the allocator's own: without one a process that falls idle

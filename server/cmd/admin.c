@@ -1,5 +1,6 @@
 /* INFO, TIME, MODULE and small things about the server itself. */
 #include "core/front/client.h"
+#include "core/front/config.h"
 #include "core/front/front.h"
 #include "core/front/reply.h"
 #include "core/sys/clock.h"
@@ -26,16 +27,51 @@ static void cmd_time(struct call *c)
 
 static void module_list(struct call *c) { reply_array(c, 0); }
 
+/* Allowed or not: none can be loaded. */
+static bool module_allowed(struct call *c)
+{
+    bool local = c->client->conn && conn_is_loopback(c->client->conn);
+    if (front_enabled(c->front->config->enable_module_command, local)) return true;
+    reply_error(c, "MODULE command not allowed. If the enable-module-command option is set to "
+                   "\"local\", you can run it from a local connection, otherwise you need to set "
+                   "this option in the configuration file, and then restart the server.");
+    return false;
+}
+
+static void module_load(struct call *c)
+{
+    if (module_allowed(c))
+        reply_error(c, "Error loading the extension. Please check the server logs.");
+}
+
+static void module_unload(struct call *c)
+{
+    if (module_allowed(c))
+        reply_error(c, "Error unloading module: no such module with that name");
+}
+
 static void module_help(struct call *c)
 {
     static const char *const lines[] = { "LIST", "    Name the modules: there are none.", NULL };
     reply_help(c, lines);
 }
 
+#define MODULE_FLAGS (CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING)
+
 static const struct command module_subs[] = {
     { "LIST", module_list, .arity = 2, .flags = CMD_ADMIN | CMD_NOSCRIPT, .since = "4.0.0",
       .group = "server", .complexity = "O(N), N: loaded modules",
       .summary = "Names the modules: there are none.", .syntax = "" },
+    { "LOAD", module_load, .arity = -3, .flags = MODULE_FLAGS, .since = "4.0.0",
+      .group = "server", .complexity = "O(1)", .summary = "Fails: no module can be loaded.",
+      .syntax = "path:string [arg:string...]" },
+    { "LOADEX", module_load, .arity = -3, .flags = MODULE_FLAGS, .since = "7.0.0",
+      .group = "server", .complexity = "O(1)", .summary = "Fails: no module can be loaded.",
+      .syntax = "path:string configs=[CONFIG (name:string value:string)]... "
+                "args=[ARGS (arg:string)...]" },
+    { "UNLOAD", module_unload, .arity = 3, .flags = MODULE_FLAGS, .since = "4.0.0",
+      .group = "server", .complexity = "O(1)", .summary = "Fails: there is no module.",
+      .syntax = "name:string" },
     { "HELP", module_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE, .since = "5.0.0",
       .group = "server", .complexity = "O(1)",
       .summary = "Lists the sub-commands.", .syntax = "" },

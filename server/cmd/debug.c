@@ -161,7 +161,7 @@ static const struct debug_row rows[] = {
     { .name = NULL },
 };
 
-static const struct debug_row *const tables[] = { rows, debug_data_rows };
+static const struct debug_row *const tables[] = { rows, debug_data_rows, debug_tool_rows };
 
 static void debug_help(struct call *c)
 {

@@ -15,6 +15,8 @@ struct debug_row {
 
 /* Rows about keys and their storage; ends with a NULL name. */
 extern const struct debug_row debug_data_rows[];
+/* Rows about the process and its parts. */
+extern const struct debug_row debug_tool_rows[];
 
 /* The same for the same data, and what Redis says of it (server/cmd/debug_digest.c). */
 void debug_digest(struct call *c);

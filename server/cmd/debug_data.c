@@ -31,6 +31,8 @@ static void put_numbered(struct call *c, struct slice prefix, int64_t i, size_t 
     str_free(&key);
 }
 
+#define RESERVE_MAX (1 << 22) /* the rest grows with what really comes */
+
 static void debug_populate(struct call *c)
 {
     int64_t n, size = 0;
@@ -38,7 +40,7 @@ static void debug_populate(struct call *c)
     static const char *const wrong = "-ERR value is out of range, must be positive";
     if (!arg_int_range(c, 2, 0, INT64_MAX, &n, wrong)) return;
     if (c->argc > 4 && !arg_int_range(c, 4, 0, 512 << 20, &size, wrong)) return;
-    ks_reserve(db_of(c), (size_t)n, 0);
+    ks_reserve(db_of(c), (size_t)(n < RESERVE_MAX ? n : RESERVE_MAX), 0);
     for (int64_t i = 0; i < n; i++)
         put_numbered(c, prefix, i, (size_t)size);
     call_silent(c);
@@ -131,6 +133,41 @@ static void debug_packed_threshold(struct call *c)
         reply_error(c, "argument must be a memory value bigger than 1 and smaller than 4gb");
 }
 
+/* Collections that have outgrown their compact form are tables, whatever else. */
+static void debug_htstats_key(struct call *c)
+{
+    struct value v;
+    if (!ks_read(db_of(c), c->argv[2], KS_NO_TOUCH | KS_NO_STATS, &v)) {
+        reply_no_key(c);
+        return;
+    }
+    struct slice form = slice_z(value_encoding_name(v.e));
+    if (!slice_eqz(form, "hashtable") && !slice_eqz(form, "skiplist")) {
+        reply_error(c, "The value stored at the specified key is not represented using an hash "
+                       "table");
+        return;
+    }
+    struct str text = str_fmt("Hash table 0 stats (main hash table):\n number of elements: %zu\n",
+                              value_free_effort(v.e));
+    reply_verbatim(c, "txt", str_slice(text));
+    str_free(&text);
+}
+
+static void debug_listpack(struct call *c)
+{
+    struct value v;
+    if (!ks_read(db_of(c), c->argv[2], KS_NO_TOUCH | KS_NO_STATS, &v)) {
+        reply_no_key(c);
+        return;
+    }
+    if (strncmp(value_encoding_name(v.e), "listpack", 8) != 0) {
+        reply_error(c, "Not a listpack encoded object.");
+        return;
+    }
+    log_notice("DEBUG LISTPACK: %zu bytes", value_mem(v.e, 0));
+    reply_status(c, "Listpack structure printed on stdout");
+}
+
 static void debug_htstats(struct call *c)
 {
     int64_t id;
@@ -160,6 +197,10 @@ const struct debug_row debug_data_rows[] = {
     { "HTSTATS", 1, 2, debug_htstats,
       HELP("HTSTATS <dbid> [full]",
            "    Describe the hash tables of a database.") },
+    { "HTSTATS-KEY", 1, 2, debug_htstats_key,
+      HELP("HTSTATS-KEY <key> [full]", "    Describe the table that a value is kept in.") },
+    { "LISTPACK", 1, 1, debug_listpack,
+      HELP("LISTPACK <key>", "    Log the size of a value in compact form.") },
     { "OBJECT", 1, 2, debug_object,
       HELP("OBJECT <key>", "    Show how the value of <key> is kept.") },
     { "POPULATE", 1, 3, debug_populate,

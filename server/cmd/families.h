@@ -19,7 +19,7 @@ extern const struct command cmds_expire[];                                      
 extern const struct command cmds_dump[]; /* values as payloads */
 extern const struct command cmds_sort[], cmds_lolwut[];
 extern const struct command cmds_publish[];
-extern const struct command cmds_migrate[];
+extern const struct command cmds_migrate[], cmds_cluster[];
 extern const struct command cmds_persist[]; /* SAVE ... SHUTDOWN */
 extern const struct command cmds_admin[], cmds_config[], cmds_memory[], cmds_debug[];
 

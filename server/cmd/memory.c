@@ -97,11 +97,23 @@ static void memory_stats(struct call *c)
     }
 }
 
+static void add_text(void *arg, const char *text) { buf_putz(arg, text); }
+
+static void memory_malloc_stats(struct call *c)
+{
+    struct buf text = { 0 };
+    mem_report(add_text, &text);
+    reply_verbatim(c, "txt", buf_slice(&text));
+    buf_free(&text);
+}
+
 static void memory_help(struct call *c)
 {
     static const char *const lines[] = {
         "DOCTOR",
         "    Say in words what is odd about the memory.",
+        "MALLOC-STATS",
+        "    Show what the allocator itself reports.",
         "PURGE",
         "    Give free pages back to the system.",
         "STATS",
@@ -114,6 +126,10 @@ static void memory_help(struct call *c)
     reply_help(c, lines);
 }
 
+static const char *const malloc_hints[] = { "nondeterministic_output",
+                                            "request_policy:all_shards",
+                                            "response_policy:special", NULL };
+
 static const struct command subs[] = {
     { "USAGE", memory_usage, .arity = -3, .flags = CMD_READONLY, .keys = { KEYS(2, 2, 1, KEY_RO) },
       .since = "4.0.0", .group = "server", .complexity = "O(N), N: samples",
@@ -122,6 +138,9 @@ static const struct command subs[] = {
     { "DOCTOR", memory_doctor, .arity = 2, .since = "4.0.0", .group = "server",
       .complexity = "O(1)",
       .summary = "Says in words what is odd about the memory.", .syntax = "" },
+    { "MALLOC-STATS", memory_malloc_stats, .arity = 2, .since = "4.0.0", .group = "server",
+      .complexity = "Grows with the heap", .hints = malloc_hints,
+      .summary = "Shows what the allocator itself reports.", .syntax = "" },
     { "PURGE", memory_purge, .arity = 2, .since = "4.0.0", .group = "server",
       .complexity = "Grows with the heap",
       .summary = "Gives free pages back to the system.", .syntax = "" },
