@@ -153,10 +153,14 @@ void replica_flow(struct replica *p)
     conn_want_drain(c, more);
 }
 
+/* The stream's bytes leave at the end of the turn only, when the host has kept them: what a replica
+ * has, we have after a crash too. */
 static void on_drain(struct client *cl)
 {
     struct replica *p = cl->drain_arg;
-    if (p) replica_flow(p);
+    if (!p) return;
+    if (p->flowing && cursor_lag(&p->cursor) > 0) conn_want_drain(cl->conn, false);
+    else replica_flow(p);
 }
 
 /* ---- actions ---- */

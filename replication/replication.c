@@ -136,16 +136,35 @@ void replication_append(struct replication *r, int db, struct slice bytes)
     repl_put(r, bytes);
 }
 
+bool replication_read(struct replication *r, int64_t first, size_t n, struct buf *out)
+{
+    struct feed_cursor c = { 0 };
+    if (!r->feed.open || first + (int64_t)n > feed_end(&r->feed) + 1) return false;
+    if (!cursor_attach(&c, &r->feed, first)) return false;
+    while (n > 0) {
+        struct slice s = cursor_peek(&c);
+        if (s.n > n) s.n = n;
+        buf_puts(out, s);
+        cursor_advance(&c, s.n);
+        n -= s.n;
+    }
+    cursor_detach(&c);
+    return true;
+}
+
+void replication_settle(struct replication *r)
+{
+    if (r->replicas_n == 0 || !r->want_acks) return;
+    r->want_acks = false;
+    if (replicas_ack_live(r)) return;
+    r->asked_at = feed_end(&r->feed);
+    replication_append(r, -1, SLICE(GETACK));
+    r->asked_end = feed_end(&r->feed);
+}
+
 void replication_flush(struct replication *r)
 {
     if (r->replicas_n == 0) return;
-    if (r->want_acks && replicas_ack_live(r)) r->want_acks = false;
-    if (r->want_acks) {
-        r->want_acks = false;
-        r->asked_at = feed_end(&r->feed);
-        replication_append(r, -1, SLICE(GETACK));
-        r->asked_end = feed_end(&r->feed);
-    }
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
         if (p->cursor.feed == NULL) continue;

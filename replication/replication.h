@@ -37,6 +37,11 @@ void replication_bind(struct replication *(*of_app)(void *app));
  * when needed. Does nothing while there is neither a backlog nor a replica, or on a replica. */
 void replication_append(struct replication *r, int db, struct slice bytes);
 bool replication_wants_stream(const struct replication *r); /* false: the host need not encode */
+/* Bytes first .. first + n - 1 of the stream, appended to `out`; false: they are not all held. */
+bool replication_read(struct replication *r, int64_t first, size_t n, struct buf *out);
+/* What replication itself adds at the end of a turn (GETACK); then the host keeps the stream's
+ * bytes, then they may leave: replication_flush. */
+void replication_settle(struct replication *r);
 /* What was appended in this turn leaves towards the replicas: called before the loop sleeps. */
 void replication_flush(struct replication *r);
 /* Once a second and as its own timers say. */
@@ -66,6 +71,9 @@ bool replication_position(const struct replication *r, char *replid, int64_t *of
 /* At start, from an RDB's AUX fields (docs/formats/stream.md). */
 void replication_restore(struct replication *r, const char *replid, int64_t offset, int stream_db,
                          bool as_replica);
+/* The stream's last bytes before the position that was restored: replicas that lack them may go on.
+ */
+void replication_refill(struct replication *r, struct slice tail);
 
 /* ---- clients ---- */
 void replication_client_gone(struct replication *r, struct client *cl); /* hook close */

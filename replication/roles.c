@@ -145,3 +145,12 @@ void replication_restore(struct replication *r, const char *replid, int64_t offs
     feed_rebase(&r->feed, offset);
     feed_open(&r->feed);
 }
+
+void replication_refill(struct replication *r, struct slice tail)
+{
+    int64_t end = feed_end(&r->feed);
+    if (!r->feed.open || tail.n == 0 || (int64_t)tail.n > end) return;
+    feed_rebase(&r->feed, end - (int64_t)tail.n);
+    feed_open(&r->feed);
+    feed_append(&r->feed, tail);
+}

@@ -15,6 +15,7 @@
 #include "server/evictor.h"
 #include "server/memory.h"
 #include "server/notify.h"
+#include "server/persist/aof.h"
 #include "server/server.h"
 
 /* ---- the data server's rows ---- */
@@ -27,11 +28,12 @@ enum err server_apply_save(void *server, struct errmsg *m)
     return ERR_NONE;
 }
 
+/* While data is loaded at start the file is not open yet: then it is opened as is said here. */
 enum err server_apply_appendonly(void *server, struct errmsg *m)
 {
-    (void)server;
-    (void)m;
-    return ERR_NONE;
+    struct server *s = server;
+    if (s->loading) return ERR_NONE;
+    return aof_enable(s->aof, s->config->appendonly, m);
 }
 
 enum err server_apply_memory(void *server, struct errmsg *m)

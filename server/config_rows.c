@@ -111,7 +111,6 @@ static enum err check_shutdown(const void *value, struct errmsg *m)
 #define REPL .apply = server_apply_replication
 #define MEMORY .apply = server_apply_memory
 /* What a later version brings, named once so that it is taken away in one place. */
-#define AOF NO_EFFECT("append-only files are not written yet: snapshots are what persists")
 #define CLUSTER NO_EFFECT("cluster mode is not supported")
 #define DEFRAG NO_EFFECT("there is no active defragmentation")
 #define FOR_TESTS NO_EFFECT("serves tests of Redis itself")
@@ -149,20 +148,29 @@ const struct conf_row server_config_rows[] = {
 
     /* append-only file */
     BOOL("appendonly", appendonly, false, .apply = server_apply_appendonly,
-         REFUSED("append-only files are not written yet; snapshots (save) persist")),
+         .what = "keep an append-only file: what was answered survives"),
     TEXT("appendfilename", appendfilename, "appendonly.aof", .flags = CONF_START,
-         .check = check_appendfilename, AOF),
+         .check = check_appendfilename, .what = "what the names of its files begin with"),
     TEXT("appenddirname", appenddirname, "appendonlydir", .flags = CONF_START,
-         .check = check_appenddirname, AOF),
-    ENUM("appendfsync", appendfsync, FSYNC_EVERYSEC, fsyncs, .apply = server_apply_appendonly, AOF),
-    BOOL("no-appendfsync-on-rewrite", no_appendfsync_on_rewrite, false, AOF),
-    INT("auto-aof-rewrite-percentage", auto_aof_rewrite_percentage, 100, 0, INT_MAX, AOF),
-    SIZE("auto-aof-rewrite-min-size", auto_aof_rewrite_min_size, 64 << 20, 0, INT64_MAX, AOF),
-    BOOL("aof-load-truncated", aof_load_truncated, true, AOF),
-    BOOL("aof-use-rdb-preamble", aof_use_rdb_preamble, true, AOF),
-    BOOL("aof-timestamp-enabled", aof_timestamp_enabled, false, AOF),
-    BOOL("aof-rewrite-incremental-fsync", aof_rewrite_incremental_fsync, true, AOF),
-    BOOL("aof-disable-auto-gc", aof_disable_auto_gc, false, AOF),
+         .check = check_appenddirname, .what = "folder of its files, in dir"),
+    ENUM("appendfsync", appendfsync, FSYNC_EVERYSEC, fsyncs,
+         .what = "when it is synced: always before an answer, everysec, or when the system does"),
+    BOOL("no-appendfsync-on-rewrite", no_appendfsync_on_rewrite, false,
+         .what = "no sync while a child writes to the disk"),
+    INT("auto-aof-rewrite-percentage", auto_aof_rewrite_percentage, 100, 0, INT_MAX,
+        .what = "growth that has it rewritten; 0: never by itself"),
+    SIZE("auto-aof-rewrite-min-size", auto_aof_rewrite_min_size, 64 << 20, 0, INT64_MAX,
+         .what = "not while it is smaller"),
+    BOOL("aof-load-truncated", aof_load_truncated, true,
+         .what = "load a file whose end is cut off, and cut it at its last whole command"),
+    BOOL("aof-use-rdb-preamble", aof_use_rdb_preamble, true,
+         .what = "base files are RDBs, not commands"),
+    BOOL("aof-timestamp-enabled", aof_timestamp_enabled, false,
+         .what = "note the time, so that redis-check-aof can cut at one"),
+    BOOL("aof-rewrite-incremental-fsync", aof_rewrite_incremental_fsync, true,
+         .what = "sync a base file in parts while it is written"),
+    BOOL("aof-disable-auto-gc", aof_disable_auto_gc, false,
+         .what = "tests: keep the files that a rewrite replaced"),
 
     /* replication */
     LIST("replicaof", replicaof, server_list_replicaof, .alias = "slaveof", .flags = CONF_START,

@@ -9,6 +9,7 @@
 #include "server/config.h"
 #include "server/memory.h"
 #include "server/migrate.h"
+#include "server/persist/aof_rewrite.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -99,6 +100,7 @@ static void rehash(struct cron *c)
 
 static void children(struct cron *c) { snapshot_poll(c->s->snapshot); }
 static void save_points(struct cron *c) { snapshot_cron(c->s->snapshot); }
+static void rewrite(struct cron *c) { aof_rewrite_cron(c->s->aof); }
 static void replicate(struct cron *c) { replication_cron(c->s->repl); }
 static void memory(struct cron *c) { memory_cron(c->s); }
 
@@ -121,6 +123,7 @@ static const struct job jobs[] = {
     { "memory", 0, memory },
     { "rehash", 100, rehash },
     { "save-points", 100, save_points },
+    { "aof-rewrite", 100, rewrite },
     { "replication", 1000, replicate },
     { "migrate-links", 1000, links },
     { "samples", 1000, samples },

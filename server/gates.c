@@ -8,6 +8,7 @@
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/evictor.h"
+#include "server/persist/aof.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
 #include "server/session.h"
@@ -48,14 +49,25 @@ static bool memory(struct call *c)
     return true;
 }
 
+static bool changes_or_asks(const struct call *c)
+{
+    return flags_of(c) & CMD_WRITE || strcmp(c->row->name, "PING") == 0;
+}
+
 /* On a master whose disk fails, data would be taken that a restart loses. PING tells it too, so
  * that monitors see it. */
 static bool disk(struct call *c)
 {
     struct server *s = server_of(c);
+    const char *aof_why = aof_failing(s->aof);
+    if (__builtin_expect(aof_why != NULL, 0) && s->is_master && changes_or_asks(c)) {
+        char text[192];
+        snprintf(text, sizeof(text), "-MISCONF Errors writing to the AOF file: %s", aof_why);
+        return refuse(c, text);
+    }
     if (!snapshot_failing(s->snapshot) || !s->is_master || !s->config->stop_writes_on_bgsave_error)
         return true;
-    if (!(flags_of(c) & CMD_WRITE) && strcmp(c->row->name, "PING") != 0) return true;
+    if (!changes_or_asks(c)) return true;
     return refuse(c,
                   "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
                   "to persist to disk. Commands that may modify the data set are disabled, because "

@@ -12,6 +12,7 @@
 #include "server/config.h"
 #include "server/dataset.h"
 #include "server/demotion.h"
+#include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -29,7 +30,10 @@ static struct server *server_at(void *arg) { return ((struct host *)arg)->s; }
 
 static bool on_apply(void *arg, int argc, const struct slice *argv, struct slice raw)
 {
-    if (argc > 0) dispatch_one(server_at(arg)->master_client, argc, argv, raw);
+    struct server *s = server_at(arg);
+    if (argc == 0) return true;
+    aof_stream(s->aof, argc, argv, raw);
+    dispatch_one(s->master_client, argc, argv, raw);
     return true;
 }
 
@@ -45,7 +49,11 @@ static bool on_in_multi(void *arg)
 {
     return (server_at(arg)->master_client->flags & CLIENT_MULTI) != 0;
 }
-static void on_stream_reset(void *arg) { txn_discard(server_at(arg)->master_client); }
+static void on_stream_reset(void *arg)
+{
+    aof_stream_reset(server_at(arg)->aof);
+    txn_discard(server_at(arg)->master_client);
+}
 
 static void on_loaded(void *arg, bool ok, const char *why)
 {
@@ -55,6 +63,7 @@ static void on_loaded(void *arg, bool ok, const char *why)
         snapshot_settled(s->snapshot);
         if (loader_facts(s->loader)->stream_db >= 0)
             on_set_stream_db(h, loader_facts(s->loader)->stream_db);
+        aof_restart(s->aof);
     } else {
         log_warning("Failed trying to load the MASTER synchronization DB, check server logs. %s",
                     why);
@@ -80,7 +89,11 @@ static enum err on_snapshot(void *arg, enum snapshot_form form, int *fd, struct 
     return snapshot_start(server_at(arg)->snapshot, form, fd, msg);
 }
 
-static void on_snapshot_kill(void *arg) { snapshot_kill(server_at(arg)->snapshot); }
+static void on_snapshot_kill(void *arg)
+{
+    struct server *s = server_at(arg);
+    if (!snapshot_makes_base(s->snapshot)) snapshot_kill(s->snapshot);
+}
 
 /* ---- both ---- */
 
@@ -113,6 +126,16 @@ static void on_master_changed(void *arg, const char *name, int port)
 static bool on_may_block(void *arg, struct client *cl) { return !session_of(cl)->in_exec; }
 
 static void on_demoted(void *arg) { demotion_begin(server_at(arg)->demotion); }
+
+static int64_t on_fsynced(void *arg) { return aof_fsynced_offset(server_at(arg)->aof); }
+
+static bool on_disk(void *arg, uint64_t *written, uint64_t *synced)
+{
+    const struct aof *a = server_at(arg)->aof;
+    *written = aof_appended(a);
+    *synced = aof_synced(a);
+    return aof_enabled(a);
+}
 
 static uint64_t on_keys(void *arg) { return dataset_keys(server_at(arg)); }
 
@@ -187,6 +210,8 @@ struct host *host_new(struct server *s)
         .link_changed = on_link_changed,
         .master_changed = on_master_changed,
         .keys = on_keys,
+        .fsynced = on_fsynced,
+        .disk = on_disk,
         .demoted = on_demoted,
         .may_block = on_may_block,
     };

@@ -16,6 +16,8 @@
 #include "server/block.h"
 #include "server/config.h"
 #include "server/cron.h"
+#include "server/persist/aof.h"
+#include "server/persist/aof_load.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/persist/walker.h"
@@ -156,14 +158,9 @@ static void section_persistence(struct server *s, struct buf *out)
     buf_fmt(out, "loading:%d\r\nasync_loading:%d\r\n", s->loading, s->async_loading);
     persistence_progress(s, out);
     persistence_rdb(s, out);
-    buf_fmt(
-        out,
-        "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
-        "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
-        "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\naof_rewrites_consecutive_failures:0\r\n"
-        "aof_last_write_status:ok\r\naof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\n"
-        "module_fork_last_cow_size:0\r\n");
-    loader_info(s->loader, out);
+    aof_info(s->aof, out);
+    if (aof_load_busy(s->aof_loader)) aof_load_info(s->aof_loader, out);
+    else loader_info(s->loader, out);
 }
 
 /* ---- replication, cpu, the rest ---- */

@@ -16,6 +16,7 @@
 #include "server/memory.h"
 #include "server/migrate.h"
 #include "server/persist/snapshot.h"
+#include "server/persist/aof.h"
 #include "server/server.h"
 #include "server/tracking.h"
 
@@ -44,7 +45,8 @@ static void sum_up(struct server *s, struct sums *m)
     m->used = mem_used();
     m->resident = memory_resident();
     m->overhead = s->startup_mem + m->clients.normal_mem + m->clients.replica_mem +
-                  replication_mem(s->repl) + ks_tables_mem(s->ks) + pubsub_mem(s->front);
+                  replication_mem(s->repl) + ks_tables_mem(s->ks) + pubsub_mem(s->front) +
+                  aof_mem(s->aof);
     if (m->overhead > m->used) m->overhead = m->used;
     m->dataset = m->used - m->overhead;
     if (m->used > s->peak_mem) s->peak_mem = m->used;
@@ -106,9 +108,9 @@ static void memory_parts(struct server *s, const struct sums *m, struct buf *out
             "llu\r\n",
             replication_mem(s->repl), ull(m->clients.replica_mem), ull(m->clients.normal_mem));
     buf_fmt(out,
-            "mem_cluster_links:0\r\nmem_aof_buffer:0\r\nmem_allocator:%s\r\nmem_overhead_db_"
+            "mem_cluster_links:0\r\nmem_aof_buffer:%zu\r\nmem_allocator:%s\r\nmem_overhead_db_"
             "hashtable_rehashing:0\r\n",
-            mem_allocator());
+            aof_mem(s->aof), mem_allocator());
     buf_fmt(out,
             "active_defrag_running:0\r\nlazyfree_pending_objects:%zu\r\nlazyfreed_objects:%llu\r\n",
             bg_pending(s->bg), ull(s->lazy_freed));

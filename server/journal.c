@@ -24,6 +24,7 @@ struct journal {
     struct server *s;
     struct journal_sink sink[JOURNAL_SINKS];
     int depth;        /* units open: a command, inside an EXEC, inside ... */
+    unsigned mute;    /* sinks that have the unit's bytes from elsewhere */
     unsigned said;    /* of the running call */
     size_t own_at;    /* where the running call's own words belong among ops */
     int64_t now_ms;
@@ -57,7 +58,7 @@ static unsigned wanted(const struct journal *j)
     unsigned to = 0;
     for (int i = 0; i < JOURNAL_SINKS; i++)
         if (j->sink[i].append && j->sink[i].wants(j->sink[i].arg)) to |= 1u << i;
-    return to;
+    return j->s->replaying ? 0 : to & ~j->mute;
 }
 
 static void append(struct journal *j, unsigned to, int db, struct slice bytes)
@@ -87,26 +88,32 @@ static void op_words(struct journal *j, size_t at, int db, unsigned to, int argc
     op_put(j, at, db, to, from);
 }
 
-/* Several effects are seen together or not at all: MULTI, in front of the first SELECT, as Redis
- * does. */
-static void emit_to(struct journal *j, unsigned to)
+static void wrap(struct journal *j, const size_t n[JOURNAL_SINKS], struct slice words)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < j->ops.n; i++) n += (j->ops.at[i].to & to) != 0;
-    if (n > 1) append(j, to, -1, SLICE("*1\r\n$5\r\nMULTI\r\n"));
+    for (int i = 0; i < JOURNAL_SINKS; i++)
+        if (n[i] > 1) append(j, 1u << i, -1, words);
+}
+
+/* Several effects are seen together or not at all: MULTI, in front of the first SELECT, as Redis
+ * does. Command by command, the feed first: the file notes where it stands in the feed. */
+static void emit(struct journal *j, unsigned to)
+{
+    size_t n[JOURNAL_SINKS] = { 0 };
+    for (size_t i = 0; i < j->ops.n; i++)
+        for (int k = 0; k < JOURNAL_SINKS; k++)
+            n[k] += (j->ops.at[i].to & to & 1u << k) != 0;
+    wrap(j, n, SLICE("*1\r\n$5\r\nMULTI\r\n"));
     for (size_t i = 0; i < j->ops.n; i++) {
         const struct journal_op *op = &j->ops.at[i];
-        if (op->to & to) append(j, to, op->db, slice_of(j->bytes.data + op->from, op->size));
+        append(j, op->to & to, op->db, slice_of(j->bytes.data + op->from, op->size));
     }
-    if (n > 1) append(j, to, -1, SLICE("*1\r\n$4\r\nEXEC\r\n"));
+    wrap(j, n, SLICE("*1\r\n$4\r\nEXEC\r\n"));
 }
 
 static void close_unit(struct journal *j)
 {
     if (__builtin_expect(j->ops.n == 0, 1)) return;
-    unsigned to = wanted(j);
-    if (to & TO_FEED) emit_to(j, TO_FEED);
-    if (to & TO_FILE) emit_to(j, TO_FILE);
+    emit(j, wanted(j));
     vec_clear(&j->ops);
     buf_clear(&j->bytes);
     buf_shrink(&j->bytes, 64 * 1024);
@@ -149,7 +156,11 @@ void journal_begin(struct call *c)
 {
     struct server *s = server_of(c);
     struct journal *j = s->journal;
-    if (j->depth++ == 0) j->now_ms = c->now_ms;
+    if (j->depth++ == 0) {
+        j->now_ms = c->now_ms;
+        /* The master's own bytes go to the file as they came. */
+        j->mute = c->client->flags & CLIENT_MASTER ? TO_FILE : 0;
+    }
     j->said = 0;
     j->own_at = j->ops.n;
     c->unit = j;
@@ -201,7 +212,10 @@ bool journal_idle(const struct journal *j) { return j->depth == 0; }
 
 void journal_open(struct journal *j, int64_t now_ms)
 {
-    if (j->depth++ == 0) j->now_ms = now_ms;
+    if (j->depth++ == 0) {
+        j->now_ms = now_ms;
+        j->mute = 0;
+    }
 }
 
 void journal_close(struct journal *j)
@@ -212,6 +226,7 @@ void journal_close(struct journal *j)
 
 void journal_words(struct journal *j, int db, int argc, const struct slice *argv)
 {
+    if (j->depth == 0) j->mute = 0;
     if (!wanted(j)) return;
     /* Before the running call's own words: it happened before. */
     op_words(j, j->depth ? j->own_at++ : j->ops.n, db, TO_ALL, argc, argv);

@@ -13,8 +13,9 @@
 struct server;
 struct journal;
 
-/* Who takes the stream. The first is the replication feed, the second is room for the append-only
- * file. `append` gets the bytes of whole commands; db -1: they need no database (MULTI, EXEC). */
+/* Who takes the stream. The first is the replication feed, the second the append-only file, which
+ * hears of each command after the feed. `append` gets the bytes of whole commands; db -1: they need
+ * no database (MULTI, EXEC). */
 struct journal_sink {
     bool (*wants)(void *arg); /* false: nothing is encoded for it */
     void (*append)(void *arg, int db, struct slice bytes);

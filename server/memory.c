@@ -6,12 +6,14 @@
 #include "core/base/mem.h"
 #include "replication/replication.h"
 #include "server/config.h"
+#include "server/persist/aof.h"
 #include "server/persist/snapshot.h"
 #include "server/persist/walker.h"
 #include "server/server.h"
 
 /* The backlog counts as far as it was configured; what slow replicas hold beyond does not, nor what
- * a snapshot has not brought away yet: else evicting keys would make more of it, and so on. */
+ * a snapshot has not brought away yet or waits for the disk: else evicting keys would make more of
+ * it, and so on. */
 size_t memory_not_counted(const struct server *s)
 {
     size_t feed = replication_mem(s->repl);
@@ -19,7 +21,7 @@ size_t memory_not_counted(const struct server *s)
     snapshot_progress(s->snapshot, &walk);
     size_t beyond =
         feed > s->config->repl_backlog_size ? feed - (size_t)s->config->repl_backlog_size : 0;
-    return beyond + walk.held;
+    return beyond + walk.held + aof_mem(s->aof);
 }
 
 size_t memory_over(const struct server *s)

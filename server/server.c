@@ -30,6 +30,8 @@
 #include "server/journal.h"
 #include "server/migrate.h"
 #include "server/notify.h"
+#include "server/persist/aof.h"
+#include "server/persist/aof_load.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/session.h"
@@ -207,6 +209,8 @@ static void before_sleep(void *arg)
     struct server *s = arg;
     blocking_serve(s->blocking); /* what cron and loads made ready */
     tracking_flush(s->tracking);
+    replication_settle(s->repl);
+    aof_flush(s->aof, false); /* before anybody hears of it */
     replication_flush(s->repl);
 }
 
@@ -229,6 +233,8 @@ static void build(struct server *s)
     notify_configured(s->notify);
     s->snapshot = snapshot_new(s);
     s->loader = loader_new(s);
+    s->aof = aof_new(s);
+    s->aof_loader = aof_loader_new(s);
     s->shutdown = shutdown_new(s);
     s->demotion = demotion_new(s);
     s->host = host_new(s);
@@ -236,6 +242,8 @@ static void build(struct server *s)
     s->cron = cron_new(s);
     struct journal_sink feed = { feed_wants, feed_append, s };
     journal_sink(s->journal, JOURNAL_FEED, &feed);
+    struct journal_sink file = { aof_wants, aof_append, s->aof };
+    journal_sink(s->journal, JOURNAL_FILE, &file);
     s->before_sleep = loop_before_sleep(s->loop, FRONT_RANK_PERSONALITY, before_sleep, s);
     s->child_signal = loop_signal_new(s->loop, SIGCHLD, on_child, s);
     add_commands(s->front);
@@ -250,9 +258,12 @@ static void unbuild(struct server *s)
     loop_signal_delete(s->child_signal);
     loop_hook_delete(s->before_sleep);
     front_unlisten(s->front);
+    aof_flush(s->aof, true);
     host_delete(s->host); /* it calls off loads and snapshots */
     migrations_delete(s->migrations);
+    aof_loader_delete(s->aof_loader);
     loader_delete(s->loader);
+    aof_delete(s->aof);
     snapshot_delete(s->snapshot);
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
@@ -273,6 +284,11 @@ static void go_live(struct server *s)
 {
     const struct server_config *c = s->config;
     const char *status = NULL;
+    if (c->appendonly && !aof_open(s->aof)) {
+        s->exit_code = 1;
+        loop_stop(s->loop);
+        return;
+    }
     if (c->replicaof.host[0]) {
         replication_follow(s->repl, c->replicaof.host, c->replicaof.port);
         status =
@@ -301,9 +317,31 @@ static void on_first_load(void *arg, bool ok, const char *why)
     go_live(s);
 }
 
+static void on_aof_load(void *arg, bool ok)
+{
+    struct server *s = arg;
+    if (ok) {
+        go_live(s);
+        return;
+    }
+    log_warning("Fatal error loading the DB, check server logs. Exiting.");
+    s->exit_code = 1;
+    loop_stop(s->loop);
+}
+
+/* Where there is an append-only file it is the data; where none is yet, a snapshot becomes its
+ * first base. */
 static bool load_at_start(struct server *s)
 {
     struct errmsg msg;
+    if (s->config->appendonly) {
+        enum err e = aof_load_start(s->aof_loader, on_aof_load, s, &msg);
+        if (e == ERR_NONE) return true;
+        if (e != ERR_NOTFOUND) {
+            log_warning("%s. Exiting.", msg.text);
+            return false;
+        }
+    }
     enum err e = loader_start(s->loader, s->config->dbfilename, LOAD_OURS, on_first_load, s, &msg);
     if (e == ERR_NONE) return true;
     if (e == ERR_NOTFOUND) {

@@ -22,6 +22,8 @@ struct front_start;
 struct journal;
 struct snapshot;   /* persist/snapshot: save points, forked saves */
 struct loader;     /* persist/load: a load in slices */
+struct aof;        /* persist/aof: the append-only file */
+struct aof_loader; /* persist/aof_load: reading it */
 struct cron;
 struct host;       /* our side of replication/host */
 struct notify;
@@ -48,6 +50,8 @@ struct server {
     struct journal *journal;
     struct snapshot *snapshot;
     struct loader *loader;
+    struct aof *aof;
+    struct aof_loader *aof_loader;
     struct watches *watches;
     struct tracking *tracking;
     struct migrations *migrations;
@@ -61,6 +65,7 @@ struct server {
     struct front_start *start;         /* main's: file, arguments, executable */
     struct client *master_client;      /* applies our master's stream */
     bool loading;                      /* no data yet: commands get LOADING */
+    bool replaying;                    /* commands of the append-only file are being run */
     bool async_loading;                /* old data is served while new data arrives */
     bool is_master;                    /* kept by host's role_changed: gates ask for each command */
     bool debug_active_expire;          /* DEBUG SET-ACTIVE-EXPIRE */

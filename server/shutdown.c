@@ -11,6 +11,7 @@
 #include "core/sys/log.h"
 #include "replication/replication.h"
 #include "server/config.h"
+#include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -68,14 +69,33 @@ static bool final_save(struct server *s, int flags)
     return false;
 }
 
+/* What was answered is on disk; a file that has not begun yet can not say so. */
+static bool final_sync(struct server *s, int flags)
+{
+    bool begun = !aof_starting(s->aof) || s->loading;
+    if (!begun) log_warning("Writing initial AOF. %s", flags & SHUTDOWN_FORCE ? "Exit anyway."
+                                                                            : "Can't exit.");
+    if (begun && aof_enabled(s->aof)) {
+        log_notice("Calling fsync() on the AOF file.");
+        begun = aof_sync_all(s->aof);
+    }
+    return begun || flags & SHUTDOWN_FORCE;
+}
+
+static void kill_child(struct server *s)
+{
+    if (!snapshot_running(s->snapshot)) return;
+    log_warning("There is a child %s. Killing it!",
+                snapshot_makes_base(s->snapshot) ? "rewriting the AOF" : "saving an .rdb");
+    snapshot_kill(s->snapshot);
+}
+
 static bool finish(struct shutdown *d)
 {
     struct server *s = d->s;
     replication_log_lagging(s->repl);
-    if (snapshot_running(s->snapshot)) {
-        log_warning("There is a child saving an .rdb. Killing it!");
-        snapshot_kill(s->snapshot);
-    }
+    if (!final_sync(s, d->flags)) return false;
+    kill_child(s);
     if (!final_save(s, d->flags)) return false;
     d->done = true;
     start_stopping(s->start);

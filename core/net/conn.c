@@ -421,9 +421,15 @@ ssize_t conn_write_now(struct conn *c, const void *p, size_t n)
     return send_some(c, p, n);
 }
 
+/* What waits leaves with the others at the end of the turn: the owner may have something to do
+ * before its latest bytes are seen. */
 static void writable(struct conn *c)
 {
-    if (buf_size(&c->out) > 0) conn_flush(c);
+    if (buf_size(&c->out) > 0) {
+        c->blocked = false;
+        conn_wake_out(c);
+        return;
+    }
     if (c->want_drain && !c->why && buf_size(&c->out) == 0) c->ops->on_drained(c);
 }
 

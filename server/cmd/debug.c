@@ -15,6 +15,7 @@
 #include "replication/replication.h"
 #include "server/cmd/families.h"
 #include "server/cron.h"
+#include "server/persist/aof.h"
 #include "server/server.h"
 
 static void debug_sleep(struct call *c)
@@ -43,6 +44,14 @@ static void debug_pause_cron(struct call *c)
     bool on;
     if (!arg_switch(c, &on)) return;
     cron_pause(server_of(c)->cron, on);
+    reply_ok(c);
+}
+
+static void debug_aof_sleep(struct call *c)
+{
+    int64_t us;
+    if (!arg_int(c, 2, &us)) return;
+    aof_debug_sleep(server_of(c)->aof, us > 0 ? us : 0);
     reply_ok(c);
 }
 
@@ -130,8 +139,9 @@ static void debug_help(struct call *c);
 
 static const struct debug_row rows[] = {
     { "ASSERT", 0, 0, debug_assert, HELP("ASSERT", "    End by a broken assertion.") },
-    { "AOF-FLUSH-SLEEP", 1, 1, debug_accept,
-      HELP("AOF-FLUSH-SLEEP <microseconds>", "    Has no effect.") },
+    { "AOF-FLUSH-SLEEP", 1, 1, debug_aof_sleep,
+      HELP("AOF-FLUSH-SLEEP <microseconds>",
+           "    Wait so long before each write to the append-only file.") },
     { "CHANGE-REPL-ID", 0, 0, debug_change_id,
       HELP("CHANGE-REPL-ID", "    Begin a new history, under a new id.") },
     { "CLIENT-ENFORCE-REPLY-LIST", 1, 1, debug_accept,

@@ -9,6 +9,8 @@
 #include "server/cmd/keyed.h"
 #include "server/config.h"
 #include "server/dataset.h"
+#include "server/persist/aof.h"
+#include "server/persist/aof_load.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 
@@ -83,6 +85,20 @@ static void debug_reload(struct call *c)
     }
     ks_begin(s->ks, c->now_ms, KS_EXPIRE_DELETE);
     log_warning("DB reloaded by DEBUG RELOAD");
+    reply_ok(c);
+}
+
+static void debug_loadaof(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (aof_enabled(s->aof)) aof_flush(s->aof, true);
+    ks_flush(s->ks, -1, false);
+    if (!aof_load_now(s->aof_loader)) {
+        reply_error(c, "-ERR Error trying to load the AOF files, check server logs.");
+        return;
+    }
+    ks_begin(s->ks, c->now_ms, KS_EXPIRE_DELETE);
+    log_warning("Append Only File loaded by DEBUG LOADAOF");
     reply_ok(c);
 }
 
@@ -201,6 +217,8 @@ const struct debug_row debug_data_rows[] = {
       HELP("HTSTATS-KEY <key> [full]", "    Describe the table that a value is kept in.") },
     { "LISTPACK", 1, 1, debug_listpack,
       HELP("LISTPACK <key>", "    Log the size of a value in compact form.") },
+    { "LOADAOF", 0, 0, debug_loadaof,
+      HELP("LOADAOF", "    Write the append-only file out and load it again.") },
     { "OBJECT", 1, 2, debug_object,
       HELP("OBJECT <key>", "    Show how the value of <key> is kept.") },
     { "POPULATE", 1, 3, debug_populate,

@@ -3,6 +3,7 @@
 #include "core/front/reply.h"
 #include "server/cmd/families.h"
 #include "server/config.h"
+#include "server/persist/aof_rewrite.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
 #include "server/session.h"
@@ -50,6 +51,27 @@ static void cmd_bgsave(struct call *c)
         reply_error_fmt(c, "-ERR %s", msg.text);
     else
         reply_status(c, "Background saving started");
+}
+
+static void cmd_bgrewriteaof(struct call *c)
+{
+    struct server *s = server_of(c);
+    struct errmsg msg;
+    if (aof_rewrite_running(s->aof)) {
+        reply_error(c, "-ERR Background append only file rewriting already in progress");
+        return;
+    }
+    /* The rest of a transaction is to be in it. */
+    if (snapshot_running(s->snapshot) || session_of(c->client)->in_exec) {
+        aof_rewrite_schedule(s->aof);
+        reply_status(c, "Background append only file rewriting scheduled");
+        return;
+    }
+    if (aof_rewrite_start(s->aof, &msg))
+        reply_error(c, "-ERR Can't execute an AOF background rewriting. Please check the server "
+                       "logs for more information.");
+    else
+        reply_status(c, "Background append only file rewriting started");
 }
 
 static void cmd_lastsave(struct call *c)
@@ -111,6 +133,9 @@ const struct command cmds_persist[] = {
     { "BGSAVE", cmd_bgsave, .arity = -1, .flags = ADMIN | CMD_NO_ASYNC_LOADING, .since = "1.0.0",
       .group = "server", .complexity = "O(1)",
       .summary = "Writes a snapshot from a child process.", .syntax = "[SCHEDULE@3.2.2]" },
+    { "BGREWRITEAOF", cmd_bgrewriteaof, .arity = 1, .flags = ADMIN | CMD_NO_ASYNC_LOADING,
+      .since = "1.0.0", .group = "server", .complexity = "O(1)",
+      .summary = "Makes the append-only file anew from the data.", .syntax = "" },
     { "LASTSAVE", cmd_lastsave, .arity = 1, .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
       .acl = ACL_ADMIN | ACL_DANGEROUS, .since = "1.0.0", .group = "server", .complexity = "O(1)",
       .summary = "Tells when a snapshot was last written, in Unix seconds.", .syntax = "" },

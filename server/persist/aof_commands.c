@@ -131,7 +131,8 @@ static void put_key(struct writer *w, const struct entry *e)
         [VALUE_STRING] = put_string, [VALUE_LIST] = put_list, [VALUE_SET] = put_set,
         [VALUE_ZSET] = put_zset,     [VALUE_HASH] = put_hash, [VALUE_STREAM] = put_dump,
     };
-    puts[e->type](w, e);
+    if (e->type == VALUE_HASH && hash_is_timed(e)) put_dump(w, e);
+    else puts[e->type](w, e);
     int64_t deadline = entry_deadline(e);
     if (deadline == ENTRY_NO_DEADLINE) return;
     char text[NUM_I64_MAX];

@@ -130,7 +130,8 @@ static enum err begin(struct loader *l, const char *path, enum load_into into, s
     l->facts = (struct load_facts){ .stream_db = -1 };
     l->started_wall_ms = clock_wall_ms();
     l->target = (struct rdb_load_target){ .ks = l->ks,
-                                          .drop_expired = l->s->is_master && into != LOAD_BESIDE,
+                                          .drop_expired = l->s->is_master && into != LOAD_BESIDE &&
+                                                          into != LOAD_BASE,
                                           .replace = into == LOAD_MERGE,
                                           .app = l,
                                           .aux = on_aux };
@@ -160,6 +161,7 @@ static void settle(struct loader *l, bool ok)
     struct keyspace *ks = l->ks;
     l->facts.loaded = l->target.loaded;
     l->facts.expired = l->target.expired;
+    l->facts.size = rdb_in_offset(&l->in);
     l->facts.took_ms = clock_wall_ms() - l->started_wall_ms;
     if (ok)
         log_notice("Done loading RDB, keys loaded: %llu, keys expired: %llu.",
@@ -244,18 +246,24 @@ enum err loader_run(struct loader *l, const char *path, enum load_into into, str
     return e;
 }
 
-void loader_info(const struct loader *l, struct buf *out)
+uint64_t loader_at(const struct loader *l) { return loader_busy(l) ? rdb_in_offset(&l->in) : 0; }
+
+void load_print(struct buf *out, int64_t began_wall_ms, uint64_t total, uint64_t at)
 {
-    if (!loader_busy(l)) return;
-    uint64_t at = rdb_in_offset(&l->in), total = l->total ? l->total : 1;
-    int64_t took_s = (clock_wall_ms() - l->started_wall_ms) / 1000;
+    if (!total) total = 1;
+    int64_t took_s = (clock_wall_ms() - began_wall_ms) / 1000;
     int64_t eta = at ? (int64_t)((double)(took_s ? took_s : 1) *
                                  (double)(total - (at < total ? at : total)) / (double)at)
                      : 1;
     buf_fmt(out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\n",
-            (long long)(l->started_wall_ms / 1000), (unsigned long long)l->total);
+            (long long)(began_wall_ms / 1000), (unsigned long long)total);
     buf_fmt(out,
             "loading_rdb_used_mem:0\r\nloading_loaded_bytes:%llu\r\nloading_loaded_perc:%.2f\r\n",
             (unsigned long long)at, (double)at * 100 / (double)total);
     buf_fmt(out, "loading_eta_seconds:%lld\r\n", (long long)eta);
+}
+
+void loader_info(const struct loader *l, struct buf *out)
+{
+    if (loader_busy(l)) load_print(out, l->started_wall_ms, l->total, loader_at(l));
 }

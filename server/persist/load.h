@@ -18,6 +18,8 @@ struct loader;
 
 enum load_into {
     LOAD_OURS,   /* the server's keyspace, which is empty */
+    LOAD_BASE,   /* the same, as the base of an append-only file: keys past their deadline stay, and
+                    other bytes may follow */
     LOAD_BESIDE, /* a new one, which becomes ours at the end */
     LOAD_MERGE,  /* ours as it is; keys of the file win (DEBUG RELOAD) */
     LOAD_ADD,    /* ours as it is; a key that is there already ends the load */
@@ -26,6 +28,7 @@ enum load_into {
 /* What the file said besides keys. */
 struct load_facts {
     uint64_t loaded, expired;
+    uint64_t size; /* bytes of the RDB */
     char replid[41]; /* "" : not in the file */
     int64_t repl_offset;
     int stream_db; /* -1: not in the file */
@@ -46,7 +49,11 @@ void loader_cancel(struct loader *l);
 bool loader_busy(const struct loader *l);
 /* Of the load at hand or the last one. */
 const struct load_facts *loader_facts(const struct loader *l);
-/* The loading_* lines of INFO. */
+/* Bytes of the file at hand that are read. */
+uint64_t loader_at(const struct loader *l);
+/* The loading_* lines of INFO, for a load that began then and is at byte `at`. */
+void load_print(struct buf *out, int64_t began_wall_ms, uint64_t total, uint64_t at);
+/* The same, of this load. */
 void loader_info(const struct loader *l, struct buf *out);
 
 #endif
