@@ -6,7 +6,7 @@ from lib import REDIS_SERVER, ReplyError, Stage, ours_only
 
 NEWER = """client|setinfo client|no-touch cluster|myshardid waitaof hexpire hpexpire hexpireat hpexpireat httl hpttl
 hexpiretime hpexpiretime hpersist""".split()
-PENDING = """bgrewriteaof eval eval_ro evalsha evalsha_ro fcall fcall_ro function function|delete function|dump function|flush
+PENDING = """eval eval_ro evalsha evalsha_ro fcall fcall_ro function function|delete function|dump function|flush
 function|help function|kill function|list function|load function|restore function|stats script script|debug
 script|exists script|flush script|help script|kill script|load""".split()
 
