@@ -137,6 +137,12 @@ static void mark_db(struct blocking *b, int db, enum touch_kind kind)
     }
 }
 
+void blocking_wake(struct blocking *b, int db, struct slice key)
+{
+    struct blocked_key *k = find_key(b, db, key);
+    if (k) mark(b, k, TOUCH_CHANGED);
+}
+
 static void on_touch(void *app, const struct touch *t)
 {
     struct blocking *b = app;

@@ -48,6 +48,8 @@ bool block_timeout_ms_arg(struct call *c, int at, int64_t *ms);
 
 struct blocking *blocking_new(struct server *s);
 void blocking_delete(struct blocking *b);
+/* Who waits for the key looks at it again, though for nobody else it has changed. */
+void blocking_wake(struct blocking *b, int db, struct slice key);
 /* Serves who can be served; called at the end of units and before the loop sleeps. */
 void blocking_serve(struct blocking *b);
 /* The keyspace was exchanged for another one. */

@@ -288,9 +288,11 @@ static enum err apply_to_selector(struct acl_selector *s, const struct registry 
     else {
         struct slice rest = slice_of(rule.p + 1, rule.n ? rule.n - 1 : 0);
         char first = rule.n ? rule.p[0] : 0;
-        if (first == '~' && !has_forbidden_bytes(rest)) return add_key(s, rest, ACL_KEY_BOTH, msg);
+        if (first == '~' && (s->all_keys || !has_forbidden_bytes(rest)))
+            return add_key(s, rest, ACL_KEY_BOTH, msg);
         if (first == '%' && !has_forbidden_bytes(rest)) return add_key_with(s, rule, msg);
-        if (first == '&' && !has_forbidden_bytes(rest)) return add_channel(s, rest, msg);
+        if (first == '&' && (s->all_channels || !has_forbidden_bytes(rest)))
+            return add_channel(s, rest, msg);
         if (first == '+' || first == '-') return apply_command(s, r, first == '+', rest, msg);
         return err_set(msg, ERR_SYNTAX, "Syntax error");
     }

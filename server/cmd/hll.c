@@ -303,7 +303,7 @@ static void cmd_pfdebug(struct call *c)
         subs[i].run(c, &v, &b);
     else
         reply_error_fmt(c, "-ERR Unknown PFDEBUG subcommand '%.*s'",
-                        (int)(c->argv[1].n < 128 ? c->argv[1].n : 128), c->argv[1].p);
+                        (int)(c->argv[1].n < 900 ? c->argv[1].n : 900), c->argv[1].p);
     buf_free(&b);
 }
 

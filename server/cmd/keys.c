@@ -84,7 +84,7 @@ static void rename_key(struct call *c, bool only_if_free)
         reply_no_key(c);
         return;
     }
-    if (same || (only_if_free && ks_write(db, c->argv[2], KS_NO_TOUCH, &to))) {
+    if (same || (only_if_free && ks_write(db, c->argv[2], lookup_flags(c), &to))) {
         if (only_if_free)
             reply_int(c, 0);
         else
@@ -127,7 +127,7 @@ static void cmd_move(struct call *c)
         return;
     }
     if (!ks_write(db, c->argv[1], lookup_flags(c), &from) ||
-        ks_write(target, c->argv[1], KS_NO_TOUCH, &to)) {
+        ks_write(target, c->argv[1], lookup_flags(c), &to)) {
         reply_int(c, 0);
         return;
     }
@@ -164,7 +164,7 @@ static void cmd_copy(struct call *c)
     bool replace;
     if (!copy_options(c, &target, &replace)) return;
     if (!ks_read(db_of(c), c->argv[1], lookup_flags(c), &from) ||
-        (ks_write(target, c->argv[2], KS_NO_TOUCH, &to) && !replace)) {
+        (ks_write(target, c->argv[2], lookup_flags(c), &to) && !replace)) {
         reply_int(c, 0);
         return;
     }

@@ -1,6 +1,7 @@
 /* Consumer groups: XGROUP, and what becomes of entries that were delivered: XACK, XPENDING, XCLAIM,
  * XAUTOCLAIM. In the stream of writes a claim is one XCLAIM an entry, with its exact outcome. */
 #include "core/base/vec.h"
+#include "server/block.h"
 #include "server/cmd/families.h"
 #include "server/cmd/stream.h"
 
@@ -108,7 +109,7 @@ static void xgroup_destroy(struct call *c)
     if (!find_group(c, false, &a)) return;
     if (a.g) {
         stream_group_remove(a.s, a.g);
-        ks_changed(&a.v); /* who waits for the group must hear of it */
+        blocking_wake(server_of(c)->blocking, c->client->db, c->argv[2]); /* NOGROUP for them */
         c->changed++;
         keyed_event(c, NOTIFY_STREAM, "xgroup-destroy", 2);
     }

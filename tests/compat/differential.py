@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import diff_values as values  # noqa: E402
 from diff_grow import Context, Grammar  # noqa: E402
 from diff_play import TXN, Difference, Pair  # noqa: E402
-from diff_wire import Gone, Wire  # noqa: E402
+from diff_wire import Gone  # noqa: E402
 from lib import Stage  # noqa: E402
 
 STORY = 3000
@@ -243,9 +243,8 @@ class Run:
         began = time.monotonic()
         with Stage() as stage:
             pair = Pair(stage, self.options)
-            wire = Wire(pair.ours.process.port)
-            wire.ask("HELLO", 3)
-            grammar = Grammar(wire)
+            grammar = Grammar(*[side.wire3() for side in pair.sides()])
+            print("left out, unknown to the reference:", ", ".join(sorted(grammar.left_out)), flush=True)
             pair.containers = grammar.containers
             author = Author(self.seed, grammar, self.only, payloads_of(pair))
             stories = self.stories(pair, author)
