@@ -60,7 +60,8 @@ static bool migrate_keys(int argc, const struct slice *argv, struct key_list *ou
             i++;
         } else if (slice_ieqz(argv[i], "AUTH2")) {
             i += 2;
-        } else if (slice_ieqz(argv[i], "KEYS") && argv[3].n == 0) {
+        } else if (slice_ieqz(argv[i], "KEYS")) {
+            if (argv[3].n) return false; /* one key or several, not both */
             for (int at = i + 1; at < argc; at++)
                 key_list_add(out, at, KEY_RW | KEY_ACCESS | KEY_DELETE);
             return true;

@@ -48,6 +48,7 @@ UNSENT = {
     b"ACL LIST": "7.2 and we tell rules as they were given, 7.0 as it finds them shortest",
     b"ACL GETUSER": "the same; what rules do is seen by ACL DRYRUN",
     b"ACL CAT": "commands newer than 7.0 are in ours", b"AUTH": "tests of its own",
+    b"MIGRATE": "connects elsewhere: e2e tests",
     b"FLUSHALL": "once a story", b"PFSELFTEST": "slow",
 }
 # HELP of every container: the lines are our own sentences.

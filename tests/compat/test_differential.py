@@ -27,6 +27,7 @@ ACL SETUSER u2 on nopass +@all "%W~s*" "%R~b*" | ACL DRYRUN u2 SET s1 x | ACL DR
 GEOADD g -122.4 48.85 a | GEORADIUS g 2.26 48.90 1e308 FT WITHDIST | GEORADIUS g -122.4 48.85 1 m WITHDIST
 CONFIG SET zset-max-listpack-entries 3 | ZADD z -1e308 b | ZADD z -2.75 m0 1.5 0 -0 m10 | ZRANGESTORE y z 0 -1 | ZMPOP 1 y MIN COUNT 4 | ZADD z -0 n | ZRANGE z 0 -1 WITHSCORES | CONFIG SET zset-max-listpack-entries 128
 XADD x 1 8 1-1 | XGROUP CREATE x g $ | WATCH x | XGROUP DESTROY x g | MULTI | EXEC
+XADD x 1-1 a b | WATCH x | XSETID x 7-1 | MULTI | EXEC | COMMAND GETKEYS MIGRATE h 1 k 0 1 KEYS a b | COMMAND GETKEYS MIGRATE h 1 "" 0 1 KEYS a b
 PFADD p | PFDEBUG """ + "x" * 300 + " p"
 
 
