@@ -38,6 +38,12 @@ static void link_fields(const struct replication *r, struct buf *out)
                 "master_link_last_error_seconds_ago:%lld\r\n",
                 l->last_error, l->error_kind, (long long)((now - l->last_error_ms) / 1000));
     buf_fmt(out, "master_link_errors:%llu\r\n", (unsigned long long)l->errors);
+    int64_t left = guard_left_ms(&r->guard, (int64_t)r->set.amnesia_grace_s * 1000, now);
+    buf_fmt(out, "replica_amnesia_guard:%s\r\nreplica_amnesia_refusals:%llu\r\n",
+            !r->set.amnesia_guard ? "off" : r->guard.since_ms ? "refusing" : "on",
+            (unsigned long long)r->guard.refusals);
+    if (left >= 0)
+        buf_fmt(out, "replica_amnesia_grace_left_seconds:%lld\r\n", (long long)(left / 1000));
     int64_t stale = replication_staleness_ms(r);
     buf_fmt(out, "replica_staleness_ms:%lld\r\n", stale == INT64_MAX ? -1LL : (long long)stale);
     buf_fmt(out, "slave_priority:%d\r\nslave_read_only:%d\r\nreplica_announced:%d\r\n",

@@ -372,6 +372,7 @@ static void take_part(struct link *l, int64_t now, struct slice *rest, size_t n,
 static void end_snapshot(struct link *l, struct link_actions *out)
 {
     l->state = LINK_LOADING;
+    memcpy(l->old_replid, l->replid, sizeof(l->old_replid));
     l->replid[0] = '\0'; /* from here on the old data may be gone */
     act(out, LINK_SNAPSHOT_END);
 }
@@ -512,12 +513,14 @@ static void on_loaded(struct link *l, const struct link_event *e, struct link_ac
     if (l->state != LINK_LOADING) return;
     if (!e->ok) {
         l->state = LINK_PREPARE; /* nothing left to abort */
-        link_blame(l, "bad snapshot", "Failed trying to load the MASTER synchronization DB: %s",
+        if (e->kept) memcpy(l->replid, l->old_replid, sizeof(l->replid));
+        link_blame(l, e->error_kind ? e->error_kind : "bad snapshot", "Failed trying to load the MASTER synchronization DB: %s",
                    e->text ? e->text : "unknown error");
         link_note(
             out, NOTE_WARNING,
             "Failed trying to load the MASTER synchronization DB from disk, check server logs.");
         lose(l, e->now_ms, out);
+        if (e->pause_ms && l->state == LINK_WAIT) l->retry_at_ms = e->now_ms + e->pause_ms;
         return;
     }
     text_copy(l->replid, sizeof(l->replid), l->new_replid);

@@ -86,6 +86,7 @@ struct link {
     const char *error_kind;    /* of it, in a word or two: refused, dns, auth, loading ... */
     uint64_t errors;
     /* snapshot under way */
+    char old_replid[REPLID_LEN + 1]; /* of the data that is there while the new is loaded */
     char new_replid[REPLID_LEN + 1]; /* "" when the master named none (SYNC) */
     int64_t new_offset;
     int64_t size, received;          /* size -1: until the mark */
@@ -122,6 +123,8 @@ struct link_event {
     int64_t offset;
     struct slice bytes;
     bool ok, hand;
+    bool kept;        /* LOADED, not ok: the data is still what it was before */
+    int64_t pause_ms; /* LOADED, not ok: not again before */
     const char *text, *error_kind;
 };
 

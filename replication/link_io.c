@@ -12,6 +12,8 @@
 #include "replication/shell.h"
 
 #define DRAIN_US 5000 /* of a turn, for what waited while a snapshot was loaded */
+#define SPOOL_TURN_BYTES (16 * 1024 * 1024)
+#define REFUSED_PAUSE_MS 5000 /* until a master is asked again that we did not want to copy */
 #define WRITE_OUT_BYTES (8 * 1024 * 1024) /* the disk is kept busy while a snapshot arrives */
 
 static void on_data(struct conn *c);
@@ -83,6 +85,24 @@ static void spool_failed(struct replication *r, const struct errmsg *msg)
     link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = msg->text });
 }
 
+/* All that the socket holds: a turn is long while a snapshot is loaded, and the master counts what
+ * we leave to it. The end of the connection is left for the next turn to find. */
+static enum err spool_rest(struct replication *r, int fd, const char *dir, struct errmsg *msg)
+{
+    static const size_t step = 256 * 1024;
+    struct buf b = { 0 };
+    enum err e = ERR_NONE;
+    for (int64_t got = 0; got < SPOOL_TURN_BYTES && !e;) {
+        ssize_t n = read(fd, buf_room(&b, step), step);
+        if (n <= 0) break;
+        got += n;
+        r->front->stats.in_repl_bytes += (uint64_t)n;
+        e = spool_put(&r->lrun.spool, slice_of(b.data, (size_t)n), dir, r->set.spool_bytes, msg);
+    }
+    buf_free(&b);
+    return e;
+}
+
 static void to_spool(struct replication *r, struct conn *c)
 {
     struct errmsg msg;
@@ -91,6 +111,7 @@ static void to_spool(struct replication *r, struct conn *c)
     enum err e = spool_put(&r->lrun.spool, bytes, dir, r->set.spool_bytes, &msg);
     r->front->stats.in_repl_bytes += bytes.n;
     buf_consume(conn_in(c), bytes.n);
+    if (!e) e = spool_rest(r, conn_fd(c), dir, &msg);
     if (e) spool_failed(r, &msg);
 }
 
@@ -229,15 +250,52 @@ static void keep_file(struct replication *r)
     forget_file(k);
 }
 
-void replication_loaded(struct replication *r, bool ok, const char *why)
+void replication_loaded(struct replication *r, bool ok, bool kept, const char *why)
 {
     struct link_run *k = &r->lrun;
     if (!k->loading) return;
     k->loading = false;
     if (ok) keep_file(r);
     else forget_file(k);
-    link_io_step(r, (struct link_event){ .kind = LINK_LOADED, .ok = ok, .text = why });
+    bool refused = k->refused;
+    k->refused = false;
+    link_io_step(r, (struct link_event){ .kind = LINK_LOADED,
+                                         .ok = ok,
+                                         .kept = kept,
+                                         .text = why,
+                                         .error_kind = refused ? "amnesia guard" : NULL,
+                                         .pause_ms = refused ? REFUSED_PAUSE_MS : 0 });
     if (ok) loop_timer_after(k->drain, 0);
+}
+
+bool replication_guards(const struct replication *r)
+{
+    return r->set.amnesia_guard && r->replicated && r->host.keys(r->host.arg) > 0;
+}
+
+static bool is_foreign(const struct replication *r)
+{
+    const char *id = r->link.new_replid;
+    return strcmp(id, history_id(&r->history)) != 0 && strcmp(id, history_id2(&r->history)) != 0;
+}
+
+bool replication_accepts(struct replication *r, uint64_t keys, char *why, size_t cap)
+{
+    struct guard_case c = { .on = r->set.amnesia_guard,
+                            .grace_ms = (int64_t)r->set.amnesia_grace_s * 1000,
+                            .replicated = r->replicated,
+                            .foreign = is_foreign(r),
+                            .ours = r->host.keys(r->host.arg),
+                            .theirs = keys };
+    if (!guard_refuses(&r->guard, &c, repl_now(r))) return true;
+    r->lrun.refused = true;
+    snprintf(why, cap, "the master has %llu keys and another history, we have %llu keys",
+             (unsigned long long)keys, (unsigned long long)c.ours);
+    log_warning("Refusing to be emptied: %s. Has %s:%d lost its data? Restore it there, or promote "
+                "a replica; to accept the loss: REPLICAOF NO ONE, then REPLICAOF again, or CONFIG "
+                "SET replica-amnesia-guard no.",
+                why, r->link.host, r->link.port);
+    return false;
 }
 
 static void abort_snapshot(struct replication *r)

@@ -194,6 +194,7 @@ static void on_started(struct peer *p, const struct peer_event *e, struct peer_a
         write_grant(p, out, "+FULLRESYNC %.*s %lld", SLICE_ARG(e->replid), (long long)e->offset);
     if (!p->rdb_only) act(out, PEER_ATTACH_CURSOR)->offset = e->offset + 1;
     p->catching = true;
+    p->loaded = false;
     p->state = e->pipe ? PEER_SENDS : PEER_WAITS;
     if (e->pipe) write_fmt(out, "$EOF:%.*s\r\n", SLICE_ARG(e->mark));
 }
@@ -236,6 +237,7 @@ static void on_ack(struct peer *p, const struct peer_event *e, struct peer_actio
     if (p->state == PEER_NEW || p->state == PEER_ENDED) return;
     if (e->offset > p->acked) p->acked = e->offset;
     if (e->size >= 0) p->fsynced = e->size;
+    p->loaded = true;
     p->acked_at_ms = p->heard_ms = e->now_ms;
     if (p->state == PEER_SENT) go_online(p, e->now_ms, out);
 }
@@ -255,7 +257,7 @@ static bool late(const struct peer *p, const struct peer_settings *s, int64_t no
 static bool too_far_behind(struct peer *p, const struct peer_settings *s, uint64_t lag, int64_t now)
 {
     if (p->catching) {
-        if (p->state != PEER_ONLINE || lag > CAUGHT_UP_BYTES) return false;
+        if (p->state != PEER_ONLINE || !p->loaded || lag > CAUGHT_UP_BYTES) return false;
         p->catching = false;
     }
     if (s->hard_bytes && lag >= s->hard_bytes) return true;

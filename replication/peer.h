@@ -54,7 +54,7 @@ struct peer {
     int port;                   /* announced listening port, 0 none */
     bool rdb_only, no_data, legacy;
     bool pipe;                  /* the snapshot comes without length */
-    bool catching;              /* has a snapshot, and not yet what happened since */
+    bool catching, loaded;      /* has a snapshot, and not yet what happened since; said ACK */
     int64_t acked, acked_at_ms; /* -1: never */
     int64_t fsynced;            /* of what it acknowledged, on its disk; -1: it does not say */
     struct digest_mark mark;    /* its last window, until digest_compare had it */

@@ -62,7 +62,12 @@ int64_t replication_offset(const struct replication *r);
 int replication_good_replicas(const struct replication *r);
 int replication_replicas(const struct replication *r);
 /* ---- answers of the host ---- */
-void replication_loaded(struct replication *r, bool ok, const char *why);
+/* `kept`: it failed, and the old data is as it was. */
+void replication_loaded(struct replication *r, bool ok, bool kept, const char *why);
+/* A snapshot with so many keys is whole: may it take the place of our data? False: `why` says why
+ * not, and the load counts as failed. */
+bool replication_accepts(struct replication *r, uint64_t keys, char *why, size_t cap);
+bool replication_guards(const struct replication *r); /* accepts may say no */
 void replication_snapshot_done(struct replication *r, bool ok, const char *path);
 /* ---- position in snapshots ---- */
 /* For RDB AUX fields; false: none to write. replid has 41 bytes. */

@@ -71,6 +71,8 @@ static void become_master(struct replication *r)
     } else {
         shift_id(r);
     }
+    r->replicated = false;
+    guard_settled(&r->guard);
     replicas_drop_all(r); /* they ask again, and may go on under the previous id */
     r->stream_db = -1;
     r->alone_since_ms = repl_now(r);
@@ -97,6 +99,8 @@ void role_adopt(struct replication *r, const struct link_action *a)
 {
     char id[REPLID_LEN + 1];
     text_copy(id, sizeof(id), a->replid);
+    r->replicated = true;
+    guard_settled(&r->guard);
     if (a->full) {
         replicas_drop_all(r);
         if (id[0] == '\0') repl_new_id(r, id); /* a master without ids */
@@ -137,6 +141,7 @@ void replication_restore(struct replication *r, const char *replid, int64_t offs
     if (!replid_read(slice_z(replid), saved) || offset < 0) return;
     if (as_replica) {
         history_restore_replica(&r->history, saved);
+        r->replicated = true;
         if (r->host.set_stream_db) r->host.set_stream_db(r->host.arg, stream_db);
     } else {
         repl_new_id(r, id);

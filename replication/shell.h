@@ -20,6 +20,7 @@
 #include "replication/backlog.h"
 #include "replication/batch.h"
 #include "replication/feed.h"
+#include "replication/guard.h"
 #include "replication/handover.h"
 #include "replication/history.h"
 #include "replication/link.h"
@@ -64,6 +65,7 @@ struct link_run {
     char *path;
     int64_t synced;     /* bytes whose write-out was begun */
     bool loading, was_up;
+    bool refused; /* the load at hand, by the guard */
     struct spool spool;         /* stream that came while loading, and is not applied yet */
     struct loop_timer *drain;
     char lost[LINK_ERROR_MAX];  /* the connection ended while bytes of it wait; "" it did not */
@@ -117,6 +119,8 @@ struct replication {
     struct digest digest;    /* of what went into the feed */
     uint64_t digests, digest_differs; /* compared; found different */
     char differs_at[PEER_IP_MAX + 32]; /* the last one: "ip:port@offset" */
+    struct guard guard;
+    bool replicated;         /* the data came from a master, not from clients of ours */
     struct handover hand;
     struct loop_timer *hand_timer, *beat_timer;
 };

@@ -1,5 +1,7 @@
 #include "server/host.h"
 
+#include <sys/stat.h>
+
 #include "core/base/mem.h"
 #include "core/conf/table.h"
 #include "core/front/client.h"
@@ -19,9 +21,14 @@
 #include "server/session.h"
 #include "server/txn.h"
 
+/* A key takes more in memory than in a file. */
+#define FILE_TO_MEMORY 3
+#define SMALL_SNAPSHOT_BYTES (1024 * 1024)
+
 struct host {
     struct server *s;
     struct repl_host table;
+    bool beside; /* the load at hand leaves the old data alone */
 };
 
 static struct server *server_at(void *arg) { return ((struct host *)arg)->s; }
@@ -55,9 +62,11 @@ static void on_stream_reset(void *arg)
     txn_discard(server_at(arg)->master_client);
 }
 
-static void on_loaded(void *arg, bool ok, const char *why)
+/* An empty keyspace in the place of ours; the old one is freed in the background. */
+static void empty_data(struct server *s) { dataset_exchange(s, dataset_keyspace(s)); }
+
+static void loaded(struct host *h, bool ok, bool kept, const char *why)
 {
-    struct host *h = arg;
     struct server *s = h->s;
     if (ok) {
         snapshot_settled(s->snapshot);
@@ -68,19 +77,69 @@ static void on_loaded(void *arg, bool ok, const char *why)
         log_warning("Failed trying to load the MASTER synchronization DB, check server logs. %s",
                     why);
     }
-    replication_loaded(s->repl, ok, why);
+    replication_loaded(s->repl, ok, kept, why);
+}
+
+static void on_beside(void *arg, bool ok, const char *why) { loaded(arg, ok, true, why); }
+
+static void on_instead(void *arg, bool ok, const char *why)
+{
+    if (!ok) empty_data(server_at(arg)); /* half of it is nobody's */
+    loaded(arg, ok, false, why);
+}
+
+static bool on_accept(void *arg, uint64_t keys, char *why, size_t cap)
+{
+    return replication_accepts(server_at(arg)->repl, keys, why, cap);
+}
+
+/* Memory that loading beside is expected to take at its height: the old data, and the new one, of
+ * which the file's size gives an idea. */
+static bool beside_fits(const struct server *s, const char *path)
+{
+    const struct server_config *c = s->config;
+    uint64_t most = c->repl_load_beside_max_memory ? c->repl_load_beside_max_memory : c->maxmemory;
+    struct stat st;
+    if (most == 0 || stat(path, &st) < 0) return true;
+    if (st.st_size <= SMALL_SNAPSHOT_BYTES) return true; /* and what guards against loss can look */
+    return mem_used() + (uint64_t)st.st_size * FILE_TO_MEMORY <= most;
+}
+
+static bool load_beside(const struct server *s, const char *path)
+{
+    const struct server_config *c = s->config;
+    if (dataset_empty(s)) return false; /* nothing to serve meanwhile */
+    if (c->repl_diskless_load == DISKLESS_LOAD_SWAPDB) return true;
+    if (!c->repl_load_beside || c->repl_diskless_load == DISKLESS_LOAD_FLUSH)
+        return replication_guards(s->repl); /* so that it can be refused */
+    if (beside_fits(s, path)) return true;
+    log_notice("Both data sets would not fit in memory (repl-load-beside-max-memory): the old one "
+               "goes first");
+    return false;
 }
 
 static void on_load(void *arg, const char *path)
 {
     struct host *h = arg;
     struct errmsg msg;
+    bool beside = h->beside = load_beside(h->s, path);
     txn_discard(h->s->master_client);
-    if (loader_start(h->s->loader, path, LOAD_BESIDE, on_loaded, h, &msg))
-        on_loaded(h, false, msg.text);
+    if (!beside) {
+        log_notice("MASTER <-> REPLICA sync: Flushing old data");
+        empty_data(h->s);
+    }
+    if (loader_start(h->s->loader, path, beside ? LOAD_BESIDE : LOAD_OURS,
+                     beside ? on_beside : on_instead, h, &msg))
+        loaded(h, false, beside, msg.text);
+    else if (beside) loader_ask(h->s->loader, on_accept);
 }
 
-static void on_load_cancel(void *arg) { loader_cancel(server_at(arg)->loader); }
+static void on_load_cancel(void *arg)
+{
+    struct host *h = arg;
+    loader_cancel(h->s->loader);
+    if (!h->beside) empty_data(h->s); /* half of it is nobody's */
+}
 
 /* ---- as a master ---- */
 

@@ -25,6 +25,7 @@ struct loader {
     struct server *s;
     struct loop_timer *timer;
     load_done *done;
+    load_accept *accept; /* of the load at hand; NULL: no question */
     void *arg;
     enum load_into into;
     struct keyspace *ks;
@@ -217,6 +218,8 @@ static void on_timer(void *arg)
               ok                    ? ""
               : st == RDB_LOAD_WAIT ? "the file ends too early"
                                     : l->in.msg.text);
+    if (ok && l->into == LOAD_BESIDE && l->accept)
+        ok = l->accept(l->arg, l->target.loaded, why, sizeof(why));
     load_done *done = l->done;
     settle(l, ok);
     done(l->arg, ok, why);
@@ -228,10 +231,13 @@ enum err loader_start(struct loader *l, const char *path, enum load_into into, l
     enum err e = begin(l, path, into, msg);
     if (e) return e;
     l->done = done;
+    l->accept = NULL;
     l->arg = arg;
     loop_timer_after(l->timer, 0);
     return ERR_NONE;
 }
+
+void loader_ask(struct loader *l, load_accept *accept) { l->accept = accept; }
 
 enum err loader_run(struct loader *l, const char *path, enum load_into into, struct errmsg *msg)
 {

@@ -36,12 +36,16 @@ struct load_facts {
 };
 
 typedef void load_done(void *arg, bool ok, const char *why);
+/* Beside: may the new data, of so many keys, take the place of the old? Else `why`. */
+typedef bool load_accept(void *arg, uint64_t keys, char *why, size_t cap);
 
 struct loader *loader_new(struct server *s);
 void loader_delete(struct loader *l);
 /* ERR_NOTFOUND: there is no such file. ERR_BUSY: another load is under way. */
 enum err loader_start(struct loader *l, const char *path, enum load_into into, load_done *done,
                       void *arg, struct errmsg *msg);
+/* Of the load that was just started: asked with its arg before the exchange. */
+void loader_ask(struct loader *l, load_accept *accept);
 /* All at once, without callback. */
 enum err loader_run(struct loader *l, const char *path, enum load_into into, struct errmsg *msg);
 /* Gives the load up, without callback. */

@@ -21,7 +21,9 @@ static void through(uint64_t memory, size_t in, size_t out, size_t total)
         struct slice p;
         ck_assert_int_eq(spool_peek(&s, &p, &msg), ERR_NONE);
         if (p.n > out) p.n = out;
-        for (size_t i = 0; i < p.n; i++) ck_assert_int_eq((unsigned char)p.p[i], (got + i) % 251);
+        size_t wrong = 0;
+        for (size_t i = 0; i < p.n; i++) wrong += (unsigned char)p.p[i] != (got + i) % 251;
+        ck_assert_uint_eq(wrong, 0);
         spool_take(&s, p.n);
         got += p.n;
         ck_assert_int_eq(spool_size(&s), (int64_t)(put - got));
