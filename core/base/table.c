@@ -341,12 +341,16 @@ static inline void prefetch_entries(const struct table_bucket *b)
         if (b->slot[s]) __builtin_prefetch(b->slot[s]);
 }
 
+/* Buckets, then their entries, then those of their children are on their way while others are
+ * worked on. */
 static void prefetch_ahead(const struct table *t, int half, size_t at)
 {
     size_t n = buckets(t, half);
-    if (at + 2 < n) __builtin_prefetch(bucket_at(t, half, at + 2));
-    const struct table_bucket *b = at + 1 < n ? bucket_at(t, half, at + 1) : NULL;
+    if (at + 6 < n) __builtin_prefetch(bucket_at(t, half, at + 6));
+    const struct table_bucket *b = at + 3 < n ? bucket_at(t, half, at + 3) : NULL;
     if (b) prefetch_entries(b);
+    b = at + 1 < n ? bucket_at(t, half, at + 1) : NULL;
+    if (b && (b = child(b))) prefetch_entries(b);
 }
 
 static size_t fill_of(const struct table_bucket *b)
