@@ -499,11 +499,11 @@ bool table_step(struct table *t, size_t n)
 }
 
 void table_hold(struct table *t, bool on) { t->hold = on; }
-void table_pause(struct table *t) { t->paused++; }
+/* Atomic: a value that is walked by a snapshot's thread may be walked by a reader, too. */
+void table_pause(struct table *t) { __atomic_fetch_add(&t->paused, 1, __ATOMIC_RELAXED); }
 void table_resume(struct table *t)
 {
-    must(t->paused > 0);
-    t->paused--;
+    must(__atomic_fetch_sub(&t->paused, 1, __ATOMIC_RELEASE) > 0);
 }
 
 void table_reserve(struct table *t, size_t n)

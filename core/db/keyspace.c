@@ -182,6 +182,7 @@ static void expire_value(struct value *v)
     struct ks_db *db = ks_db_of(v);
     struct keyspace *ks = db->ks;
     struct entry *e = v->e;
+    table_visit_first(v->keys, v->hash);
     announce(db, entry_key(e));
     detach(v);
     v->e = NULL;

@@ -15,25 +15,26 @@ struct part {
 struct ks_walk {
     struct keyspace *ks; /* NULL: has gone */
     struct ks_hooks hooks;
-    ks_walk_fn *fn;
+    struct ks_walk_fns fns;
     void *app;
     struct part *parts;
     int n;
+    bool waits; /* the last step asked may_free in vain */
 };
 
 static void on_entry(void *app, void *entry)
 {
     struct part *p = app;
-    p->walk->fn(p->walk->app, p->db, entry);
+    p->walk->fns.entry(p->walk->app, p->db, entry);
 }
 
 static struct part *part_of(const struct table_visit *v) { return v->app; }
 
-struct ks_walk *ks_walk_start(struct keyspace *ks, ks_walk_fn *fn, void *app)
+struct ks_walk *ks_walk_start(struct keyspace *ks, const struct ks_walk_fns *fns, void *app)
 {
     struct ks_walk *w = mem_zalloc(sizeof(*w));
     must(!ks->walk);
-    *w = (struct ks_walk){ .ks = ks, .hooks = ks->hooks, .fn = fn, .app = app, .n = ks->n };
+    *w = (struct ks_walk){ .ks = ks, .hooks = ks->hooks, .fns = *fns, .app = app, .n = ks->n };
     w->parts = mem_zalloc((size_t)ks->n * sizeof(*w->parts));
     for (int i = 0; i < ks->n; i++) {
         struct part *p = &w->parts[i];
@@ -61,7 +62,8 @@ bool ks_walk_step(struct ks_walk *w, size_t keys)
         if (!p->t) continue;
         /* Moves alone may have brought it to its end. */
         if (p->t->visit == &p->visit && table_visit_step(p->t, keys)) return true;
-        end_part(p);
+        w->waits = p->t == &p->gone && !w->fns.may_free(w->app);
+        if (!w->waits) end_part(p);
         return true;
     }
     return false;
@@ -76,6 +78,7 @@ void ks_walk_end(struct ks_walk *w)
     mem_free(w);
 }
 
+bool ks_walk_waits(const struct ks_walk *w) { return w->waits; }
 struct keyspace *ks_walk_keyspace(const struct ks_walk *w) { return w->ks; }
 
 size_t ks_walk_mem(const struct ks_walk *w)

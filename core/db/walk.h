@@ -2,7 +2,7 @@
  *
  * ks_walk_start fixes the instant. From then on ks_walk_step hands over some entries a call, and a
  * bucket that has not had its turn is handed over at once, whole, before anything in it changes:
- * ks_write and what takes keys away see to it (see struct table_visit). So `fn` gets each entry of
+ * ks_write and what takes keys away see to it (see struct table_visit). So `entry` gets each entry of
  * the instant exactly once, with the value and deadline it had, under the number that its
  * database had then; keys that come later never. It must not change the keyspace; the entry is
  * lent for the call.
@@ -16,11 +16,17 @@
 #include "core/db/keyspace.h"
 
 struct ks_walk;
-typedef void ks_walk_fn(void *app, int db, const struct entry *e);
+struct ks_walk_fns {
+    void (*entry)(void *app, int db, const struct entry *e);
+    /* Asked before entries are freed that only the walk has; while false a step does nothing. */
+    bool (*may_free)(void *app);
+};
 
-struct ks_walk *ks_walk_start(struct keyspace *ks, ks_walk_fn *fn, void *app);
+struct ks_walk *ks_walk_start(struct keyspace *ks, const struct ks_walk_fns *fns, void *app);
 /* Hands over about `keys` entries; false: that was all. */
 bool ks_walk_step(struct ks_walk *w, size_t keys);
+/* The last step did nothing: it may not free yet. */
+bool ks_walk_waits(const struct ks_walk *w);
 /* Early or late; frees what the walk has taken over, and the walk. NULL is fine. */
 void ks_walk_end(struct ks_walk *w);
 /* NULL: it has gone. */

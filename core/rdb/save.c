@@ -47,7 +47,7 @@ static void put_access(struct rdb_out *out, const struct entry *e, const struct 
     }
 }
 
-void rdb_put_entry(struct rdb_out *out, const struct entry *e, const struct keyspace *access_of)
+void rdb_put_key(struct rdb_out *out, const struct entry *e, const struct keyspace *access_of)
 {
     int64_t deadline = entry_deadline(e);
     if (deadline != ENTRY_NO_DEADLINE) {
@@ -57,6 +57,11 @@ void rdb_put_entry(struct rdb_out *out, const struct entry *e, const struct keys
     if (access_of) put_access(out, e, access_of);
     rdb_put_byte(out, (uint8_t)rdb_type_of(e));
     rdb_put_string(out, entry_key(e));
+}
+
+void rdb_put_entry(struct rdb_out *out, const struct entry *e, const struct keyspace *access_of)
+{
+    rdb_put_key(out, e, access_of);
     rdb_put_value(out, e);
 }
 

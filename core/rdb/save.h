@@ -53,7 +53,9 @@ void rdb_put_head(struct rdb_out *out, const struct rdb_save_options *o);
 void rdb_put_db(struct rdb_out *out, int db);
 void rdb_put_db_size(struct rdb_out *out, const struct ks_db *db);
 /* `access_of`: whose clocks to write with the key; NULL: none. */
+/* All of it, or all that stands before the value. */
 void rdb_put_entry(struct rdb_out *out, const struct entry *e, const struct keyspace *access_of);
+void rdb_put_key(struct rdb_out *out, const struct entry *e, const struct keyspace *access_of);
 /* The last byte, the checksum, and a flush. */
 void rdb_put_foot(struct rdb_out *out, int version);
 

@@ -3,17 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
+#include "core/rdb/save.h"
+#include "core/rdb/types.h"
 #include "core/sys/bg.h"
 #include "core/sys/file.h"
 #include "server/persist/snapshot_file.h"
 
 #define SYNC_EVERY_BYTES (4u << 20)
-#define POLL_MS 20                  /* how often a full pipe's writer looks whether it is to stop */
+#define POLL_MS 5                  /* how often a full pipe's writer looks whether it is to stop */
 #define SPILL_STEP_BYTES (64 * 1024)
 
 struct outlet {
@@ -25,6 +29,9 @@ struct outlet {
     atomic_int state;
     size_t peak;
     atomic_ullong spilled;
+    atomic_bool hurry; /* the loop waits for a value: do not wait for a reader */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
     /* The thread's from here on. */
     struct rdb_out out;
     int fd; /* -1: none */
@@ -37,6 +44,21 @@ struct outlet {
 struct piece {
     struct outlet *o;
     struct buf bytes;
+    struct rdb_raw raw;
+};
+
+enum value_state { VALUE_WAITS, VALUE_BEING_WRITTEN, VALUE_BEING_COPIED, VALUE_COPIED,
+                   VALUE_WRITTEN };
+
+struct outlet_value {
+    struct outlet *o;
+    /* Type, encoding and pointer as they were: the entry itself may move, its clock may change. */
+    struct {
+        struct entry head;
+        uint64_t word;
+    } e;
+    enum value_state state; /* under the outlet's lock */
+    struct buf bytes;       /* the copy */
     struct rdb_raw raw;
 };
 
@@ -87,9 +109,9 @@ static enum err unspill(struct outlet *o, struct errmsg *msg)
     return ERR_NONE;
 }
 
-static bool over_memory(const struct outlet *o)
+static bool must_spill(const struct outlet *o)
 {
-    return atomic_load(&o->waiting) > o->spec.memory_max;
+    return atomic_load(&o->hurry) || atomic_load(&o->waiting) > o->spec.memory_max;
 }
 
 /* False: called off. */
@@ -112,7 +134,7 @@ static enum err to_pipe(struct outlet *o, const char *p, size_t n, struct errmsg
             n -= (size_t)got;
         }
         if (!n) return ERR_NONE;
-        if (over_memory(o)) return spill(o, p, n, msg);
+        if (must_spill(o)) return spill(o, p, n, msg);
         if (!wait_writable(o)) return err_set(msg, ERR_IO, "called off");
     }
 }
@@ -181,6 +203,43 @@ static void run_piece(void *arg)
     mem_free(p);
 }
 
+static void set_value_state(struct outlet_value *v, enum value_state to)
+{
+    pthread_mutex_lock(&v->o->lock);
+    v->state = to;
+    pthread_cond_broadcast(&v->o->changed);
+    pthread_mutex_unlock(&v->o->lock);
+}
+
+/* True: it is the thread's now. False: the loop has made a copy of it. */
+static bool take_value(struct outlet_value *v)
+{
+    pthread_mutex_lock(&v->o->lock);
+    while (v->state == VALUE_BEING_COPIED) pthread_cond_wait(&v->o->changed, &v->o->lock);
+    bool ours = v->state == VALUE_WAITS;
+    if (ours) v->state = VALUE_BEING_WRITTEN;
+    pthread_mutex_unlock(&v->o->lock);
+    return ours;
+}
+
+static void run_value(void *arg)
+{
+    struct outlet_value *v = arg;
+    struct outlet *o = v->o;
+    if (take_value(v)) {
+        if (works(o) && !atomic_load(&o->cancelled)) rdb_put_value(&o->out, &v->e.head);
+    } else {
+        size_t n = buf_size(&v->bytes);
+        if (works(o) && !atomic_load(&o->cancelled))
+            rdb_put_raw(&o->out, buf_slice(&v->bytes), &v->raw);
+        buf_free(&v->bytes);
+        vec_free(&v->raw.strings);
+        atomic_fetch_sub(&o->waiting, n);
+    }
+    if (o->out.err) fail(o, &o->out.msg);
+    set_value_state(v, VALUE_WRITTEN);
+}
+
 static enum err close_file(struct outlet *o, struct errmsg *msg)
 {
     int fd = o->fd;
@@ -230,6 +289,8 @@ struct outlet *outlet_start(const struct outlet_spec *spec)
     o->spec = *spec;
     o->fd = spec->temp ? -1 : spec->pipe;
     o->spill = -1;
+    pthread_mutex_init(&o->lock, NULL);
+    pthread_cond_init(&o->changed, NULL);
     rdb_out_init(&o->out, on_write, o, spec->checksum, spec->compress);
     o->bg = bg_start("snapshot");
     if (spec->temp) {
@@ -251,6 +312,54 @@ void outlet_put(struct outlet *o, struct buf *bytes, struct rdb_raw *raw)
     bg_do(o->bg, run_piece, p);
 }
 
+struct outlet_value *outlet_put_value(struct outlet *o, const struct entry *e)
+{
+    struct outlet_value *v = mem_zalloc(sizeof(*v));
+    must(e->flags & ENTRY_OWNS);
+    v->o = o;
+    v->e.head = (struct entry){ .type = e->type, .encoding = e->encoding, .flags = ENTRY_WORD | ENTRY_OWNS };
+    v->e.word = *entry_word(e);
+    must(entry_ptr(&v->e.head) == entry_ptr(e));
+    bg_do(o->bg, run_value, v);
+    return v;
+}
+
+bool outlet_value_written(const struct outlet_value *v)
+{
+    pthread_mutex_lock(&v->o->lock);
+    bool written = v->state == VALUE_WRITTEN;
+    pthread_mutex_unlock(&v->o->lock);
+    return written;
+}
+
+static void copy_value(struct outlet_value *v)
+{
+    struct rdb_out out;
+    rdb_out_init(&out, NULL, NULL, false, v->o->spec.compress);
+    out.raw = &v->raw;
+    rdb_put_value(&out, &v->e.head);
+    v->bytes = out.buf;
+    size_t n = buf_size(&v->bytes), waiting = atomic_fetch_add(&v->o->waiting, n) + n;
+    if (waiting > v->o->peak) v->o->peak = waiting;
+}
+
+void outlet_value_settle(struct outlet_value *v)
+{
+    struct outlet *o = v->o;
+    pthread_mutex_lock(&o->lock);
+    bool ours = v->state == VALUE_WAITS;
+    if (ours) v->state = VALUE_BEING_COPIED;
+    atomic_store(&o->hurry, true);
+    while (v->state == VALUE_BEING_WRITTEN) pthread_cond_wait(&o->changed, &o->lock);
+    atomic_store(&o->hurry, false);
+    pthread_mutex_unlock(&o->lock);
+    if (!ours) return;
+    copy_value(v);
+    set_value_state(v, VALUE_COPIED);
+}
+
+void outlet_value_free(struct outlet_value *v) { mem_free(v); }
+
 void outlet_finish(struct outlet *o) { bg_do(o->bg, run_finish, o); }
 enum outlet_state outlet_state(const struct outlet *o)
 {
@@ -269,6 +378,8 @@ void outlet_end(struct outlet *o)
     if (o->fd >= 0) close(o->fd);
     if (o->spill >= 0) close(o->spill);
     if (o->temp.p && atomic_load(&o->state) != OUTLET_DONE) unlink(str_c(o->temp));
+    pthread_cond_destroy(&o->changed);
+    pthread_mutex_destroy(&o->lock);
     rdb_out_free(&o->out);
     str_free(&o->temp);
     str_free(&o->path);

@@ -14,6 +14,7 @@
 
 #include "core/rdb/stream.h"
 
+struct entry;
 struct outlet;
 
 struct outlet_spec {
@@ -30,6 +31,16 @@ enum outlet_state { OUTLET_WORKS, OUTLET_DONE, OUTLET_FAILED };
 struct outlet *outlet_start(const struct outlet_spec *spec);
 /* Takes the buffer and the list; both are empty then. */
 void outlet_put(struct outlet *o, struct buf *bytes, struct rdb_raw *raw);
+/* A large value is written by the thread from where it lies, when its turn comes: nothing may change
+ * it until outlet_value_free() has given its word. Many may read it. */
+struct outlet_value;
+struct outlet_value *outlet_put_value(struct outlet *o, const struct entry *e);
+bool outlet_value_written(const struct outlet_value *v);
+/* Waits until the thread is through with it; one that it has not begun is copied here and now.
+ * The value may change then. */
+void outlet_value_settle(struct outlet_value *v);
+/* Once it has been written, or the outlet has ended. */
+void outlet_value_free(struct outlet_value *v);
 /* No more will come: the foot is written, the file closed. */
 void outlet_finish(struct outlet *o);
 enum outlet_state outlet_state(const struct outlet *o);

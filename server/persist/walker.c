@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/net/loop.h"
+#include "core/base/vec.h"
 #include "core/rdb/walk.h"
 #include "core/sys/clock.h"
 #include "core/sys/log.h"
@@ -17,8 +18,23 @@
                                   what it may hold */
 #define LOOK_MS 1              /* while it is behind, and at the end */
 
+#define LARGE_EFFORT 2048        /* a value of more allocations than this is not copied in a slice */
+#define LARGE_BYTES (128 * 1024) /* nor a longer string */
+
+#define PINS_MAX 64              /* each write looks through them */
+
+/* A large value on its way: whoever changes it waits for it. Which database it is in does not
+ * matter: those of the walk may have changed places. */
+struct pin {
+    struct str key;
+    struct outlet_value *value;
+};
+
 struct walker {
     struct server *s;
+    VEC(struct pin) pins;
+    struct touch_hook hook; /* while there are pins */
+    struct keyspace *hooked;
     struct loop_timer *timer;
     struct rdb_walk walk;
     struct rdb_out out;
@@ -41,7 +57,8 @@ static size_t held(const struct walker *w)
 static bool behind(const struct walker *w)
 {
     uint64_t most = w->s->config->snapshot_buffer_limit / 2;
-    return outlet_waiting(w->outlet) >= (most < BEHIND_BYTES ? most : BEHIND_BYTES);
+    if (w->pins.n >= PINS_MAX || ks_walk_waits(w->walk.walk)) return w->pins.n > 0;
+    return           outlet_waiting(w->outlet) >= (most < BEHIND_BYTES ? most : BEHIND_BYTES);
 }
 
 /* ---- pieces ---- */
@@ -55,6 +72,62 @@ static void send(struct walker *w)
 }
 
 static void on_full(void *arg) { send(arg); }
+
+/* ---- large values ---- */
+
+static bool is_large(const struct entry *e)
+{
+    if (!(e->flags & ENTRY_OWNS)) return false;
+    if (e->type == VALUE_STRING) return string_len(e) > LARGE_BYTES;
+    return value_free_effort(e) > LARGE_EFFORT;
+}
+
+static void unhook(struct walker *w)
+{
+    if (w->hooked) touch_remove(&w->hooked->touch, &w->hook);
+    w->hooked = NULL;
+}
+
+/* The key is about to change; key.p == NULL: a whole database is. */
+static void before_change(void *arg, int db, struct slice key)
+{
+    struct walker *w = arg;
+    (void)db;
+    for (size_t i = 0; i < w->pins.n; i++) {
+        const struct pin *p = &w->pins.at[i];
+        if (!key.p || slice_eq(str_slice(p->key), key)) outlet_value_settle(p->value);
+    }
+    if (!key.p) unhook(w); /* the keyspace may go; what is there has been settled */
+}
+
+static bool on_value(void *arg, int db, const struct entry *e)
+{
+    struct walker *w = arg;
+    struct keyspace *ks = ks_walk_keyspace(w->walk.walk);
+    (void)db;
+    if (!is_large(e) || !ks) return false;
+    send(w);
+    vec_push(&w->pins, (struct pin){ str_new(entry_key(e)), outlet_put_value(w->outlet, e) });
+    if (!w->hooked) touch_add(&ks->touch, &w->hook);
+    w->hooked = ks;
+    return true;
+}
+
+static void drop_pins(struct walker *w, bool all)
+{
+    for (size_t i = w->pins.n; i-- > 0;) {
+        struct pin *p = &w->pins.at[i];
+        if (!all && !outlet_value_written(p->value)) continue;
+        outlet_value_free(p->value);
+        str_free(&p->key);
+        vec_remove(&w->pins, i);
+    }
+    if (!w->pins.n) unhook(w);
+}
+
+static bool on_free(void *arg) { return ((struct walker *)arg)->pins.n == 0; }
+
+static const struct rdb_walk_hooks walk_hooks = { on_full, on_value, on_free };
 
 /* ---- slices ---- */
 
@@ -100,6 +173,7 @@ static void on_timer(void *arg)
 {
     struct walker *w = arg;
     enum outlet_state st = outlet_state(w->outlet);
+    drop_pins(w, false);
     if (st != OUTLET_WORKS) {
         w->done(w->arg, st == OUTLET_DONE, st == OUTLET_DONE ? "" : outlet_error(w->outlet));
         return; /* it has ended us */
@@ -128,9 +202,8 @@ struct walker *walker_start(struct server *s, const struct walker_spec *spec)
     rdb_out_init(&w->out, NULL, NULL, false, cfg->rdbcompression);
     w->out.raw = &w->raw;
     snapshot_head_fill(s, &head, spec->base);
-    rdb_walk_start(&w->walk, s->ks, &w->out, &head.o);
-    w->walk.full = on_full;
-    w->walk.app = w;
+    rdb_walk_start(&w->walk, s->ks, &w->out, &head.o, &walk_hooks, w);
+    w->hook = (struct touch_hook){ .before = before_change, .app = w };
     w->walking = true;
     w->busy_us = loop_busy_us(s->loop);
     w->timer = loop_timer_new(s->loop, on_timer, w);
@@ -142,8 +215,10 @@ void walker_end(struct walker *w)
 {
     if (!w) return;
     loop_timer_delete(w->timer);
+    outlet_end(w->outlet); /* first: its thread may be at a value of a table that only we have */
+    drop_pins(w, true);
+    vec_free(&w->pins);
     rdb_walk_end(&w->walk);
-    outlet_end(w->outlet);
     rdb_out_free(&w->out);
     vec_free(&w->raw.strings);
     mem_free(w);

@@ -258,6 +258,79 @@ def sync_under_fire(diskless):
             wait_for("equal data", lambda: len({s.cmd("DEBUG", "DIGEST") for s in (p, ours, theirs)}) == 1)
 
 
+LARGE = 3000  # elements: a value of its own piece
+
+
+def fill_large(c):
+    r = random.Random(9)
+    for at in range(0, LARGE, 1000):
+        part = range(at, at + 1000)
+        c.pipeline([("HSET", "hash", *(w for i in part for w in (f"field {i}", r.random()))),
+                    ("SADD", "set", *(f"member {i}" for i in part)),
+                    ("ZADD", "zset", *(w for i in part for w in (r.random(), f"m{i}")))])
+    c.cmd("SET", "string", r.randbytes(1 << 20) + b"abc" * 700000)
+    c.cmd("RPUSH", "list", *(r.randbytes(9000) for _ in range(2500)))
+    for i in range(70):  # more than may be under way at once
+        c.pipeline([("COPY", "set", f"set {i}", "DB", 1), ("SET", f"small {i}", i)])
+
+
+def large_changes(c, round):
+    """While the values are being written; each is a case of its own."""
+    def touch_each():
+        c.pipeline([("HSET", "hash", "field 7", "new"), ("HDEL", "hash", "field 8"), ("SREM", "set", "member 9"),
+                    ("ZADD", "zset", 5, "m10"), ("SETRANGE", "string", 5, "new"), ("LSET", "list", 3, "new")])
+
+    def remove_each():
+        c.pipeline([("DEL", "hash"), ("UNLINK", "set"), ("RENAME", "zset", "other"), ("PEXPIRE", "string", 1),
+                    ("LPOP", "list", 2400)])
+
+    def move_databases():
+        c.pipeline([("SWAPDB", 0, 1), ("SREM", "set 1", "member 1"), ("SWAPDB", 0, 1)])
+        touch_each()
+
+    def empty():
+        c.pipeline([("FLUSHALL", "ASYNC"), ("SET", "hash", 1)])
+
+    def read():
+        c.pipeline([("HGETALL", "hash"), ("SMEMBERS", "set"), ("ZRANGE", "zset", 0, -1), ("GETRANGE", "string", 0, 9),
+                    ("SRANDMEMBER", "set", 500), ("LRANGE", "list", 0, 50), ("HSCAN", "hash", 0)] * 3)
+    [touch_each, remove_each, move_databases, empty, read][round]()
+
+
+@ours_only
+def test_large_values():
+    with Stage() as stage:
+        p = stage.server(*WALK, name="data")
+        with p.client() as c:
+            for round in range(5):
+                c.cmd("FLUSHALL")
+                fill_large(c)
+                before, name = c.cmd("DEBUG", "DIGEST"), f"dump{round}.rdb"
+                c.pipeline([("CONFIG", "SET", "dbfilename", name), ("BGSAVE",)])
+                large_changes(c, round)
+                wait_for("the end", lambda: not saving(c))
+                assert c.info("persistence")["rdb_last_bgsave_status"] == "ok"
+                assert digest_of(stage, "data", name=name) == before, round
+            # a reader that has stopped: whoever changes a large value does not wait for it
+            c.pipeline([("FLUSHALL",), ("CONFIG", "SET", "repl-diskless-sync-delay", 0)])
+            fill_large(c)
+            before = c.cmd("DEBUG", "DIGEST")
+            replica, _ = slow_replica(p)
+            large_changes(c, 0)
+            large_changes(c, 1)
+            c.cmd("SELECT", 1)
+            c.pipeline([("SREM", f"set {i}", "member 3") for i in range(70)] + [("SELECT", 0)])
+            assert saving(c)
+            with open(os.path.join(stage.folder, "data", "got.rdb"), "wb") as f:
+                f.write(read_snapshot(replica))
+            assert digest_of(stage, "data", name="got.rdb") == before
+            replica.close()
+            # and one that goes
+            replica, _ = slow_replica(p)
+            replica.close()
+            wait_for("the end", lambda: not saving(c))
+
+
 @ours_only
 def test_full_syncs_under_writes():
     sync_under_fire("yes")

@@ -252,7 +252,7 @@ static void snapshot(struct play *p, bool early)
     rdb_out_init(&end, NULL, NULL, true, true);
     ck_assert_int_eq(rdb_save(p->ks, &want, &o, &msg), ERR_NONE);
     out.raw = &raw;
-    rdb_walk_start(&w, p->ks, &out, &o);
+    rdb_walk_start(&w, p->ks, &out, &o, NULL, NULL);
     uint64_t speed = 1 + rng_below(&p->r, p->keys / 2), load = rng_below(&p->r, p->keys);
     while (rdb_walk_step(&w, 1 + rng_below(&p->r, speed))) {
         change(p, rng_below(&p->r, 1 + load));
@@ -301,7 +301,7 @@ START_TEST(what_was_flushed_is_freed)
     rng_seed(&p.r, 3);
     for (int i = 0; i < 20000; i++) do_set(&p);
     rdb_out_init(&out, NULL, NULL, false, false);
-    rdb_walk_start(&w, p.ks, &out, &(struct rdb_save_options){ 0 });
+    rdb_walk_start(&w, p.ks, &out, &(struct rdb_save_options){ 0 }, NULL, NULL);
     ck_assert_uint_eq(ks_walk_mem(w.walk), 0);
     ks_flush(p.ks, -1, true);
     size_t before = mem_used();
@@ -325,7 +325,7 @@ START_TEST(an_empty_keyspace)
     struct rdb_out out;
     struct rdb_walk w;
     rdb_out_init(&out, NULL, NULL, true, false);
-    rdb_walk_start(&w, ks, &out, &(struct rdb_save_options){ 0 });
+    rdb_walk_start(&w, ks, &out, &(struct rdb_save_options){ 0 }, NULL, NULL);
     ck_assert(!rdb_walk_step(&w, 1));
     rdb_put_foot(&out, 0);
     struct keyspace *got = load(buf_slice(&out.buf));
