@@ -78,8 +78,8 @@ void table_reserve(struct table *t, size_t n);
 bool table_step(struct table *t, size_t buckets);
 /* On: avoid moving memory (a forked child is alive). Off: resize freely again. */
 void table_hold(struct table *t, bool on);
-/* While paused nothing moves and no bucket is merged. Calls nest, and may come from two threads that
- * only read. */
+/* While paused nothing moves and no bucket is merged. Calls nest, and may come from two threads
+ * that only read. */
 void table_pause(struct table *t);
 void table_resume(struct table *t);
 

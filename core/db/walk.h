@@ -2,8 +2,8 @@
  *
  * ks_walk_start fixes the instant. From then on ks_walk_step hands over some entries a call, and a
  * bucket that has not had its turn is handed over at once, whole, before anything in it changes:
- * ks_write and what takes keys away see to it (see struct table_visit). So `entry` gets each entry of
- * the instant exactly once, with the value and deadline it had, under the number that its
+ * ks_write and what takes keys away see to it (see struct table_visit). So `entry` gets each
+ * entry of the instant exactly once, with the value and deadline it had, under the number that its
  * database had then; keys that come later never. It must not change the keyspace; the entry is
  * lent for the call.
  * A database that is flushed or exchanged as a whole meanwhile goes over to the walk, which frees

@@ -317,7 +317,9 @@ struct outlet_value *outlet_put_value(struct outlet *o, const struct entry *e)
     struct outlet_value *v = mem_zalloc(sizeof(*v));
     must(e->flags & ENTRY_OWNS);
     v->o = o;
-    v->e.head = (struct entry){ .type = e->type, .encoding = e->encoding, .flags = ENTRY_WORD | ENTRY_OWNS };
+    v->e.head = (struct entry){ .type = e->type,
+                                .encoding = e->encoding,
+                                .flags = ENTRY_WORD | ENTRY_OWNS };
     v->e.word = *entry_word(e);
     must(entry_ptr(&v->e.head) == entry_ptr(e));
     bg_do(o->bg, run_value, v);

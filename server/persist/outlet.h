@@ -31,8 +31,8 @@ enum outlet_state { OUTLET_WORKS, OUTLET_DONE, OUTLET_FAILED };
 struct outlet *outlet_start(const struct outlet_spec *spec);
 /* Takes the buffer and the list; both are empty then. */
 void outlet_put(struct outlet *o, struct buf *bytes, struct rdb_raw *raw);
-/* A large value is written by the thread from where it lies, when its turn comes: nothing may change
- * it until outlet_value_free() has given its word. Many may read it. */
+/* A large value is written by the thread from where it lies, when its turn comes: nothing may
+ * change it until it has been written or settled. Many may read it. */
 struct outlet_value;
 struct outlet_value *outlet_put_value(struct outlet *o, const struct entry *e);
 bool outlet_value_written(const struct outlet_value *v);

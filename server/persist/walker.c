@@ -18,7 +18,7 @@
                                   what it may hold */
 #define LOOK_MS 1              /* while it is behind, and at the end */
 
-#define LARGE_EFFORT 2048        /* a value of more allocations than this is not copied in a slice */
+#define LARGE_EFFORT 2048        /* a value of more allocations is not copied in a slice */
 #define LARGE_BYTES (128 * 1024) /* nor a longer string */
 
 #define PINS_MAX 64              /* each write looks through them */
