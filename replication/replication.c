@@ -241,6 +241,21 @@ int replication_lagging(struct replication *r)
     return n;
 }
 
+int64_t replication_last_ack(const struct replication *r)
+{
+    int64_t last = -1;
+    ilist_each(&r->replicas, node, next) {
+        const struct peer *p = &ilist_of(node, struct replica, node)->peer;
+        if (peer_is_replica(p) && peer_online(p) && p->acked_at_ms > last) last = p->acked_at_ms;
+    }
+    return last;
+}
+
+bool replication_handing_over(const struct replication *r)
+{
+    return r->hand.state != HANDOVER_NONE;
+}
+
 void replication_log_lagging(struct replication *r)
 {
     int64_t end = replication_end_to_ack(r);

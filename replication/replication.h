@@ -61,6 +61,10 @@ int64_t replication_offset(const struct replication *r);
 /* Online replicas that acknowledged within min-replicas-max-lag. */
 int replication_good_replicas(const struct replication *r);
 int replication_replicas(const struct replication *r);
+/* Last acknowledgement of an online replica, in the loop's time; -1: none is online. */
+int64_t replication_last_ack(const struct replication *r);
+/* A FAILOVER is under way. */
+bool replication_handing_over(const struct replication *r);
 /* ---- answers of the host ---- */
 /* `kept`: it failed, and the old data is as it was. */
 void replication_loaded(struct replication *r, bool ok, bool kept, const char *why);

@@ -39,6 +39,18 @@ bool sn_hello_parse(struct slice text, struct sn_hello *out)
            out->config_epoch <= INT64_MAX;
 }
 
+/* For servers that fence themselves: how long silence may last before they are replaced. Not being
+ * of eight fields, it is no hello to anybody. */
+static void tell_down_after(struct sn_instance *inst)
+{
+    int64_t ms = inst->group->saved.down_after_ms;
+    char text[SN_NAME_MAX + 64];
+    if (inst->kind == SN_PEER || inst->told_after_ms == ms) return;
+    snprintf(text, sizeof(text), "down-after,%s,%lld", inst->group->saved.name, (long long)ms);
+    if (sn_send(inst, SN_CMD, SN_TAG_NONE, SN_WORDS("PUBLISH", SN_CHANNEL, text)))
+        inst->told_after_ms = ms;
+}
+
 void sn_hello_send(struct sn_instance *inst)
 {
     struct sn_group *g = inst->group;
@@ -55,6 +67,7 @@ void sn_hello_send(struct sn_instance *inst)
     if (!sn_send(inst, SN_CMD, SN_TAG_HELLO, SN_WORDS("PUBLISH", SN_CHANNEL, text))) return;
     inst->hello_sent = core->now;
     inst->hello_flying = true;
+    tell_down_after(inst);
 }
 
 /* ---- learning who is there ---- */

@@ -123,6 +123,7 @@ struct sn_instance {
     bool script_kill_sent;
     int64_t info_sent;     /* last INFO asked; SN_NEVER */
     bool info_flying, hello_flying;
+    int64_t told_after_ms; /* down-after as this connection's server was told; 0: not */
     int64_t hello_sent;    /* last PUBLISH that was not refused */
 
     /* masters and replicas */

@@ -178,6 +178,7 @@ void sn_link_up(struct sn_core *core, struct sn_link *link, enum sn_conn conn,
         struct sn_instance *u = link->users.at[i];
         if (conn == SN_CMD) {
             u->info_sent = u->asked_at = u->refused_at = SN_NEVER;
+            u->told_after_ms = 0;
             u->asked_epoch = 0;
         }
         sn_touch(u->group);

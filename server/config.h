@@ -120,6 +120,8 @@ struct server_config {
     bool repl_load_beside;
     uint64_t repl_load_beside_max_memory; /* 0: maxmemory, if there is one */
     bool demotion_cuts_writers;
+    bool self_fencing;
+    int64_t self_fencing_window;
     int min_replicas_to_write, min_replicas_max_lag;
     int propagation_error_behavior;
 

@@ -240,6 +240,11 @@ const struct conf_row server_config_rows[] = {
                  "or no limit without it"),
     BOOL("demotion-cuts-writers", demotion_cuts_writers, true,
          .what = "a master that becomes a replica disconnects the clients that have written"),
+    BOOL("self-fencing", self_fencing, true,
+         .what = "a master refuses writes when its Sentinels name another one, or when neither a "
+                 "majority of them nor a replica is heard"),
+    MS("self-fencing-window", self_fencing_window, 0,
+       .what = "silence that long is being alone; 0: six tenths of the Sentinels' down-after"),
     INT("min-replicas-to-write", min_replicas_to_write, 0, 0, INT_MAX,
         .alias = "min-slaves-to-write", REPL, .what = "refuse writes with fewer good replicas"),
     SECONDS("min-replicas-max-lag", min_replicas_max_lag, 10, 0, .alias = "min-slaves-max-lag",

@@ -8,6 +8,7 @@
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/evictor.h"
+#include "server/guard.h"
 #include "server/persist/aof.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -94,6 +95,16 @@ static bool read_only(struct call *c)
     return refuse(c, "-READONLY You can't write against a read only replica.");
 }
 
+/* A master that was replaced, or may have been. Before anything else the Sentinels are heard. */
+static bool fence(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (__builtin_expect(c->client->flags & CLIENT_SENTINEL, 0)) guard_heard(s->guard, c->client);
+    if (!(flags_of(c) & CMD_WRITE) || !s->is_master || from_master(c)) return true;
+    const char *why = guard_refuses(s->guard);
+    return why ? refuse(c, why) : true;
+}
+
 static bool stale(struct call *c)
 {
     struct server *s = server_of(c);
@@ -154,6 +165,7 @@ const struct gate server_gates[] = {
     { "disk", disk },
     { "replicas", replicas },
     { "read-only", read_only },
+    { "fence", fence },
     { "stale", stale },
     { "staleness", staleness },
     { "loading", loading },

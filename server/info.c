@@ -1,3 +1,4 @@
+#include "server/guard.h"
 #include "server/info.h"
 
 #include <string.h>
@@ -168,6 +169,7 @@ static void section_persistence(struct server *s, struct buf *out)
 static void section_replication(struct server *s, struct buf *out)
 {
     replication_info(s->repl, out);
+    guard_info(s->guard, out);
 }
 
 static void section_cpu(struct server *s, struct buf *out)

@@ -27,6 +27,7 @@
 #include "server/gates.h"
 #include "server/host.h"
 #include "server/info.h"
+#include "server/guard.h"
 #include "server/journal.h"
 #include "server/migrate.h"
 #include "server/notify.h"
@@ -48,6 +49,7 @@ static void on_close(struct client *cl)
     session_close(cl);
     if (cl->flags & CLIENT_PSEUDO) return;
     if (s->repl) replication_client_gone(s->repl, cl);
+    guard_client_gone(s->guard, cl);
     shutdown_client_gone(s->shutdown, cl);
 }
 
@@ -236,6 +238,7 @@ static void build(struct server *s)
     s->aof = aof_new(s);
     s->aof_loader = aof_loader_new(s);
     s->shutdown = shutdown_new(s);
+    s->guard = guard_new(s);
     s->demotion = demotion_new(s);
     s->host = host_new(s);
     s->evictor = evictor_new(s);
@@ -267,6 +270,7 @@ static void unbuild(struct server *s)
     snapshot_delete(s->snapshot);
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
+    guard_delete(s->guard);
     demotion_delete(s->demotion);
     watches_delete(s->watches);
     blocking_delete(s->blocking);

@@ -11,18 +11,23 @@
 #include "core/sys/log.h"
 #include "replication/replication.h"
 #include "server/config.h"
+#include "server/guard.h"
 #include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
 
-#define LOOK_EVERY_MS 10 /* whether replicas have caught up */
+#define LOOK_EVERY_MS 10   /* whether replicas have caught up */
+#define LEAVE_LOOK_MS 2    /* whether a Sentinel has replaced us */
+#define LEAVE_BEGIN_MS 700 /* time for one to begin with it */
 
 struct shutdown {
     struct server *s;
     struct loop_timer *timer;
     int flags;
     int64_t until_ms; /* monotonic; 0: nothing under way */
+    bool leaves;            /* the Sentinels were asked to replace us */
+    int64_t leave_until_ms; /* and must have begun by then; 0: not asked, or over */
     bool done;
     VEC(struct client *) askers; /* blocked until it goes or fails */
 };
@@ -107,7 +112,8 @@ static bool finish(struct shutdown *d)
 
 static void release(struct shutdown *d, const char *error)
 {
-    d->until_ms = 0;
+    d->until_ms = d->leave_until_ms = 0;
+    d->leaves = false;
     loop_timer_cancel(d->timer);
     front_unpause(d->s->front, PAUSE_BY_SHUTDOWN);
     for (size_t i = 0; i < d->askers.n; i++) {
@@ -116,16 +122,6 @@ static void release(struct shutdown *d, const char *error)
         client_unblock(d->askers.at[i]);
     }
     vec_clear(&d->askers);
-}
-
-static void look(void *arg)
-{
-    struct shutdown *d = arg;
-    if (replication_lagging(d->s->repl) > 0 && loop_now_ms(d->s->loop) < d->until_ms) {
-        loop_timer_after(d->timer, LOOK_EVERY_MS);
-        return;
-    }
-    if (!finish(d)) release(d, "-ERR Errors trying to SHUTDOWN. Check logs.");
 }
 
 static bool must_wait(const struct shutdown *d)
@@ -145,12 +141,67 @@ static void wait_for_replicas(struct shutdown *d)
     loop_timer_after(d->timer, LOOK_EVERY_MS);
 }
 
+/* The Sentinels were asked to replace us: over when they did, or did not begin in time. */
+static bool leaving(struct shutdown *d)
+{
+    struct server *s = d->s;
+    int64_t now = loop_now_ms(s->loop);
+    if (!d->leave_until_ms) return false;
+    bool busy = replication_handing_over(s->repl);
+    if (s->is_master || busy) {
+        if (busy && now < d->until_ms) return true;
+        if (!busy && now < d->leave_until_ms) return true;
+        log_notice("No Sentinel has replaced this master: it ends as it is.");
+    } else {
+        log_notice("This master was replaced before its end.");
+    }
+    d->leave_until_ms = 0;
+    return false;
+}
+
+static void look(void *arg)
+{
+    struct shutdown *d = arg;
+    if (leaving(d)) {
+        loop_timer_after(d->timer, LEAVE_LOOK_MS);
+        return;
+    }
+    if (d->leaves) {
+        d->leaves = false;
+        if (must_wait(d)) {
+            wait_for_replicas(d);
+            return;
+        }
+    }
+    if (replication_lagging(d->s->repl) > 0 && loop_now_ms(d->s->loop) < d->until_ms) {
+        loop_timer_after(d->timer, LOOK_EVERY_MS);
+        return;
+    }
+    if (!finish(d)) release(d, "-ERR Errors trying to SHUTDOWN. Check logs.");
+}
+
+/* On a signal: no script need tell the Sentinels beforehand. */
+static bool leave(struct shutdown *d)
+{
+    struct server *s = d->s;
+    if (d->flags & SHUTDOWN_NOW || s->config->shutdown_timeout <= 0 || d->leaves) return d->leaves;
+    if (!guard_leave(s->guard)) return false;
+    log_notice("Asking the Sentinels to replace this master before it ends.");
+    d->leaves = true;
+    d->until_ms = loop_now_ms(s->loop) + (int64_t)s->config->shutdown_timeout * 1000;
+    d->leave_until_ms = loop_now_ms(s->loop) + LEAVE_BEGIN_MS;
+    if (d->leave_until_ms > d->until_ms) d->leave_until_ms = d->until_ms;
+    loop_timer_after(d->timer, LEAVE_LOOK_MS);
+    return true;
+}
+
 enum shutdown_answer shutdown_begin(struct shutdown *d, int flags, struct client *asker)
 {
     bool already = shutdown_waiting(d);
     if (d->done) return SHUTDOWN_GOES;
     if (!already) log_warning("User requested shutdown...");
     d->flags = flags;
+    if (!asker && leave(d)) return SHUTDOWN_WAITS;
     if (must_wait(d)) {
         if (!already) wait_for_replicas(d);
         if (asker) {

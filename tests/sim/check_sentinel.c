@@ -465,6 +465,7 @@ void check_sentinel_action(struct node *n, const struct sn_core *core, const str
     if (a->kind == SN_DO_ANSWER) check_answer(n, core, ev, a);
     if (a->kind == SN_DO_EVENT) check_event(n, core, a);
     if (a->kind != SN_DO_SEND || a->argc != 3) return;
+    if (slice_starts(a->argv[2], "down-after,")) return;
     if (slice_ieqz(a->argv[0], "PUBLISH")) check_hello(n, a->argv[2]);
     if (slice_ieqz(a->argv[0], "SLAVEOF")) check_slaveof(n, core, a);
 }
