@@ -2,7 +2,6 @@
 
 #include <strings.h>
 
-#include "sentinel/addr.h"
 #include "sentinel/lineage.h"
 
 #define LAST_RESORT_MS 30000 /* and ten times down-after */
@@ -27,7 +26,7 @@ static int64_t link_down_max(const struct sn_group *g)
     return max + g->core->now - since;
 }
 
-/* A follower of the lost master whose data is of a history that we have not heard of: it may
+/* One of the group whose data is of a history that we have not heard of: it may
  * have passed too quickly for us. When the master has been gone for long, that is better than
  * nothing. */
 static bool last_resort(const struct sn_instance *r)
@@ -36,8 +35,7 @@ static bool last_resort(const struct sn_instance *r)
     int64_t wait = 10 * g->saved.down_after_ms;
     if (wait < LAST_RESORT_MS) wait = LAST_RESORT_MS;
     return g->master->s_down && !g->amnesia && g->core->now - g->master->s_down_since >= wait &&
-           r->facts.role == SN_ROLE_REPLICA && !r->foreign &&
-           sn_addr_is(&g->master->addr, slice_z(r->facts.master_host), r->facts.master_port);
+           !r->foreign;
 }
 
 enum sn_reject sn_judge(const struct sn_instance *r)
