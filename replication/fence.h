@@ -15,7 +15,7 @@
  * translated addresses do no harm. With no Sentinel known nothing is ever refused.
  *
  * Works with any Sentinel. It is a heuristic: Sentinels may be out of reach while all is well.
- * Pure: time is handed in, milliseconds. Owner: server/guard. Tests: unit/fence, e2e. */
+ * Pure: time is handed in, milliseconds. Owner: server/fencing. Tests: unit/fence, e2e. */
 #ifndef REPLICATION_FENCE_H
 #define REPLICATION_FENCE_H
 

@@ -8,7 +8,7 @@
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/evictor.h"
-#include "server/guard.h"
+#include "server/fencing.h"
 #include "server/persist/aof.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
@@ -99,9 +99,9 @@ static bool read_only(struct call *c)
 static bool fence(struct call *c)
 {
     struct server *s = server_of(c);
-    if (__builtin_expect(c->client->flags & CLIENT_SENTINEL, 0)) guard_heard(s->guard, c->client);
+    if (__builtin_expect(c->client->flags & CLIENT_SENTINEL, 0)) fencing_heard(s->fencing, c->client);
     if (!(flags_of(c) & CMD_WRITE) || !s->is_master || from_master(c)) return true;
-    const char *why = guard_refuses(s->guard);
+    const char *why = fencing_refuses(s->fencing);
     return why ? refuse(c, why) : true;
 }
 

@@ -14,7 +14,7 @@
 #include "server/config.h"
 #include "server/dataset.h"
 #include "server/demotion.h"
-#include "server/guard.h"
+#include "server/fencing.h"
 #include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
@@ -161,7 +161,7 @@ static void on_role_changed(void *arg, bool is_master)
 {
     struct server *s = server_at(arg);
     s->is_master = is_master;
-    guard_role(s->guard, is_master);
+    fencing_role(s->fencing, is_master);
     log_set_role(is_master ? 'M' : 'S');
     if (is_master)
         txn_discard(s->master_client);

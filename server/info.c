@@ -1,4 +1,4 @@
-#include "server/guard.h"
+#include "server/fencing.h"
 #include "server/info.h"
 
 #include <string.h>
@@ -169,7 +169,7 @@ static void section_persistence(struct server *s, struct buf *out)
 static void section_replication(struct server *s, struct buf *out)
 {
     replication_info(s->repl, out);
-    guard_info(s->guard, out);
+    fencing_info(s->fencing, out);
 }
 
 static void section_cpu(struct server *s, struct buf *out)

@@ -27,7 +27,7 @@
 #include "server/gates.h"
 #include "server/host.h"
 #include "server/info.h"
-#include "server/guard.h"
+#include "server/fencing.h"
 #include "server/journal.h"
 #include "server/migrate.h"
 #include "server/notify.h"
@@ -49,7 +49,7 @@ static void on_close(struct client *cl)
     session_close(cl);
     if (cl->flags & CLIENT_PSEUDO) return;
     if (s->repl) replication_client_gone(s->repl, cl);
-    guard_client_gone(s->guard, cl);
+    fencing_client_gone(s->fencing, cl);
     shutdown_client_gone(s->shutdown, cl);
 }
 
@@ -238,7 +238,7 @@ static void build(struct server *s)
     s->aof = aof_new(s);
     s->aof_loader = aof_loader_new(s);
     s->shutdown = shutdown_new(s);
-    s->guard = guard_new(s);
+    s->fencing = fencing_new(s);
     s->demotion = demotion_new(s);
     s->host = host_new(s);
     s->evictor = evictor_new(s);
@@ -270,7 +270,7 @@ static void unbuild(struct server *s)
     snapshot_delete(s->snapshot);
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
-    guard_delete(s->guard);
+    fencing_delete(s->fencing);
     demotion_delete(s->demotion);
     watches_delete(s->watches);
     blocking_delete(s->blocking);

@@ -32,7 +32,7 @@ struct migrations; /* keys on their way to other servers */
 struct tracking;   /* who has read which key, for clients' caches */
 struct blocking;   /* block: who waits for which key */
 struct shutdown;
-struct guard;      /* may this master accept writes? */
+struct fencing;    /* may this master accept writes? */
 struct demotion;   /* clients of a master that is none any more */
 struct evictor;    /* keys that go when memory is short */
 struct info_samples;
@@ -60,7 +60,7 @@ struct server {
     struct notify *notify;             /* keyspace events */
     struct host *host;
     struct shutdown *shutdown;
-    struct guard *guard;
+    struct fencing *fencing;
     struct demotion *demotion;
     struct cron *cron;
     struct evictor *evictor;

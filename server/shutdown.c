@@ -11,7 +11,7 @@
 #include "core/sys/log.h"
 #include "replication/replication.h"
 #include "server/config.h"
-#include "server/guard.h"
+#include "server/fencing.h"
 #include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
@@ -185,7 +185,7 @@ static bool leave(struct shutdown *d)
 {
     struct server *s = d->s;
     if (d->flags & SHUTDOWN_NOW || s->config->shutdown_timeout <= 0 || d->leaves) return d->leaves;
-    if (!guard_leave(s->guard)) return false;
+    if (!fencing_leave(s->fencing)) return false;
     log_notice("Asking the Sentinels to replace this master before it ends.");
     d->leaves = true;
     d->until_ms = loop_now_ms(s->loop) + (int64_t)s->config->shutdown_timeout * 1000;

@@ -4,14 +4,14 @@
 #include "core/front/pubsub.h"
 #include "core/front/reply.h"
 #include "server/cmd/families.h"
-#include "server/guard.h"
+#include "server/fencing.h"
 #include "server/journal.h"
 #include "server/server.h"
 
 static void cmd_publish(struct call *c)
 {
     if (slice_eqz(c->argv[1], "__sentinel__:hello"))
-        guard_hello(server_of(c)->guard, c->client, c->argv[2]);
+        fencing_hello(server_of(c)->fencing, c->client, c->argv[2]);
     int n = pubsub_publish(c->front, c->argv[1], c->argv[2]);
     call_force_replicas(c);
     reply_int(c, n);

@@ -1,4 +1,4 @@
-#include "server/guard.h"
+#include "server/fencing.h"
 
 #include <stdio.h>
 
@@ -20,7 +20,7 @@
 #define WINDOW_MIN_MS 60
 #define LOOK_MAX_MS 250
 
-struct guard {
+struct fencing {
     struct server *s;
     struct fence fence;
     struct loop_timer *timer;
@@ -30,10 +30,10 @@ struct guard {
     char error[FENCE_ADDR_MAX + 120];
 };
 
-static int64_t now_ms(const struct guard *g) { return loop_now_ms(g->s->loop); }
+static int64_t now_ms(const struct fencing *g) { return loop_now_ms(g->s->loop); }
 
 /* Less than down-after by what a Sentinel's question and our answer may take. */
-static int64_t window(const struct guard *g)
+static int64_t window(const struct fencing *g)
 {
     const struct server_config *c = g->s->config;
     if (!c->self_fencing) return 0;
@@ -42,7 +42,7 @@ static int64_t window(const struct guard *g)
     return w < WINDOW_MIN_MS ? WINDOW_MIN_MS : w;
 }
 
-static void show(struct guard *g)
+static void show(struct fencing *g)
 {
     const struct fence *f = &g->fence;
     if (f->state == g->shown) return;
@@ -65,7 +65,7 @@ static void show(struct guard *g)
 }
 
 /* Each entry passes here first: did the process stand still since the last one? */
-static void wake(struct guard *g)
+static void wake(struct fencing *g)
 {
     int64_t now = now_ms(g);
     if (now == g->turn) return;
@@ -75,7 +75,7 @@ static void wake(struct guard *g)
     show(g);
 }
 
-static void look(struct guard *g)
+static void look(struct fencing *g)
 {
     int64_t ack = replication_last_ack(g->s->repl);
     wake(g);
@@ -87,7 +87,7 @@ static void look(struct guard *g)
 
 static void on_timer(void *arg)
 {
-    struct guard *g = arg;
+    struct fencing *g = arg;
     look(g);
     int64_t every = g->fence.window ? g->fence.window / 8 : LOOK_MAX_MS;
     if (fence_closed(&g->fence)) every = 5;
@@ -95,9 +95,9 @@ static void on_timer(void *arg)
     loop_timer_after(g->timer, every > LOOK_MAX_MS ? LOOK_MAX_MS : every);
 }
 
-struct guard *guard_new(struct server *s)
+struct fencing *fencing_new(struct server *s)
 {
-    struct guard *g = mem_zalloc(sizeof(*g));
+    struct fencing *g = mem_zalloc(sizeof(*g));
     g->s = s;
     g->turn = loop_now_ms(s->loop);
     fence_init(&g->fence, g->turn);
@@ -105,19 +105,19 @@ struct guard *guard_new(struct server *s)
     return g;
 }
 
-void guard_delete(struct guard *g)
+void fencing_delete(struct fencing *g)
 {
     loop_timer_delete(g->timer);
     mem_free(g);
 }
 
-void guard_role(struct guard *g, bool master)
+void fencing_role(struct fencing *g, bool master)
 {
     if (g->fence.master != master) fence_role(&g->fence, master, now_ms(g));
     g->shown = g->fence.state;
 }
 
-static enum fence_address address_of(const struct guard *g, const struct client *cl,
+static enum fence_address address_of(const struct fencing *g, const struct client *cl,
                                      const struct fence_hello *h)
 {
     const struct server_config *c = g->s->config;
@@ -130,7 +130,7 @@ static enum fence_address address_of(const struct guard *g, const struct client 
     return here ? FENCE_OWN_ADDRESS : FENCE_UNKNOWN_ADDRESS;
 }
 
-static void take_told(struct guard *g, struct slice text)
+static void take_told(struct fencing *g, struct slice text)
 {
     ptrdiff_t comma = slice_find(text, ',', sizeof(TOLD) - 1);
     int64_t ms;
@@ -139,7 +139,7 @@ static void take_told(struct guard *g, struct slice text)
     if (num_to_i64(v, &ms) && ms > 0 && ms < INT64_MAX / 16) g->told_ms = ms;
 }
 
-void guard_hello(struct guard *g, struct client *cl, struct slice text)
+void fencing_hello(struct fencing *g, struct client *cl, struct slice text)
 {
     wake(g);
     if (slice_starts(text, TOLD)) {
@@ -155,27 +155,27 @@ void guard_hello(struct guard *g, struct client *cl, struct slice text)
     show(g);
 }
 
-void guard_heard(struct guard *g, const struct client *cl)
+void fencing_heard(struct fencing *g, const struct client *cl)
 {
     wake(g);
     fence_hear(&g->fence, cl->id, g->turn);
 }
 
-void guard_client_gone(struct guard *g, const struct client *cl)
+void fencing_client_gone(struct fencing *g, const struct client *cl)
 {
     if (!(cl->flags & CLIENT_SENTINEL)) return;
     wake(g);
     fence_gone(&g->fence, cl->id, g->turn);
 }
 
-const char *guard_refuses(struct guard *g)
+const char *fencing_refuses(struct fencing *g)
 {
     if (!g->fence.voters || !g->s->config->self_fencing) return NULL;
     wake(g);
     return fence_closed(&g->fence) ? g->error : NULL;
 }
 
-bool guard_leave(struct guard *g)
+bool fencing_leave(struct fencing *g)
 {
     char text[64];
     if (!g->s->is_master || !fence_armed(&g->fence) || replication_last_ack(g->s->repl) < 0 ||
@@ -185,7 +185,7 @@ bool guard_leave(struct guard *g)
     return pubsub_publish(g->s->front, SLICE(CHANNEL), slice_z(text)) > 0;
 }
 
-void guard_info(const struct guard *g, struct buf *out)
+void fencing_info(const struct fencing *g, struct buf *out)
 {
     static const char *const names[] = { "no", "alone", "overruled" };
     if (!g->fence.voters) return;
