@@ -26,7 +26,8 @@ static void link_fields(const struct replication *r, struct buf *out)
     buf_fmt(out, "master_last_io_seconds_ago:%lld\r\n",
             up ? (long long)((now - l->last_io_ms) / 1000) : -1LL);
     buf_fmt(out, "master_sync_in_progress:%d\r\n", syncing);
-    buf_fmt(out, "slave_read_repl_offset:%lld\r\n", known ? (long long)(link_read_offset(l) + spool_size(&r->lrun.spool)) : 1LL);
+    int64_t read = link_read_offset(l) + spool_size(&r->lrun.spool);
+    buf_fmt(out, "slave_read_repl_offset:%lld\r\n", known ? (long long)read : 1LL);
     buf_fmt(out, "slave_repl_offset:%lld\r\n", known ? (long long)l->offset : 1LL);
     if (syncing) link_transfer(r, out);
     if (!up)

@@ -514,7 +514,8 @@ static void on_loaded(struct link *l, const struct link_event *e, struct link_ac
     if (!e->ok) {
         l->state = LINK_PREPARE; /* nothing left to abort */
         if (e->kept) memcpy(l->replid, l->old_replid, sizeof(l->replid));
-        link_blame(l, e->error_kind ? e->error_kind : "bad snapshot", "Failed trying to load the MASTER synchronization DB: %s",
+        link_blame(l, e->error_kind ? e->error_kind : "bad snapshot",
+                   "Failed trying to load the MASTER synchronization DB: %s",
                    e->text ? e->text : "unknown error");
         link_note(
             out, NOTE_WARNING,

@@ -59,7 +59,10 @@ static void on_connected(struct conn *c)
 }
 
 /* What came before the end counts: it is told when that has been applied. */
-static bool keeps_bytes(const struct link_run *k) { return k->loading || spool_size(&k->spool) > 0; }
+static bool keeps_bytes(const struct link_run *k)
+{
+    return k->loading || spool_size(&k->spool) > 0;
+}
 
 static void on_close(struct conn *c, const char *why)
 {
@@ -404,7 +407,8 @@ static struct link_settings link_settings_of(const struct replication *r)
         .password = r->set.masterauth,
         .listening_port = r->set.announce_port ? r->set.announce_port : r->set.port,
         .announce_ip = r->set.announce_ip,
-        .capa = CAPA_LIVE_ACK | CAPA_DIGEST | CAPA_EARLY | (r->set.max_staleness_ms ? CAPA_BEAT : 0),
+        .capa = CAPA_LIVE_ACK | CAPA_DIGEST | CAPA_EARLY |
+                (r->set.max_staleness_ms ? CAPA_BEAT : 0),
     };
 }
 

@@ -262,13 +262,11 @@ void replication_log_lagging(struct replication *r)
     int n = 0, lagging = 0;
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
-        char name[CONN_ADDR_MAX] = "?";
         n++;
         if (peer_online(&p->peer) && p->peer.acked >= end) continue;
         lagging++;
-        if (p->client->conn) text_copy(name, sizeof(name), conn_peer_addr(p->client->conn));
         log_notice("Lagging replica %s reported offset %lld behind master, lag=%lld, state=%s.",
-                   name, (long long)(end - p->peer.acked),
+                   p->peer.name, (long long)(end - p->peer.acked),
                    (long long)((repl_now(r) - p->peer.acked_at_ms) / 1000),
                    peer_state_name(&p->peer));
     }

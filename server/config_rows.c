@@ -208,8 +208,8 @@ const struct conf_row server_config_rows[] = {
     SECONDS("repl-diskless-sync-period", repl_diskless_sync_period, 0, 0, .flags = CONF_HIDDEN,
             NO_EFFECT("repl-diskless-sync-delay says when")),
     ENUM("repl-diskless-load", repl_diskless_load, DISKLESS_LOAD_DISABLED, diskless_loads,
-         .what = "swapdb: load beside the old data whatever its size; flush-before-load: never; the "
-                 "others: as repl-load-beside. Snapshots always arrive in a file"),
+         .what = "swapdb: load beside the old data whatever its size; flush-before-load: never; "
+                 "the others: as repl-load-beside. Snapshots always arrive in a file"),
     SECONDS("repl-ping-replica-period", repl_ping_replica_period, 10, 1,
             .alias = "repl-ping-slave-period", REPL, .what = "seconds between pings to replicas"),
     SECONDS("repl-timeout", repl_timeout, 60, 1, REPL, .what = "a link silent so long is dead"),

@@ -1,9 +1,8 @@
 """What replication has beyond the reference's, between two of ours; and beside a reference, where none of it may show."""
-import socket
-import threading
 import time
 
 from lib import REDIS_SERVER, TANIST, Stage, fails, free_port, ours_only, replica_caught_up, wait_for
+from proxy import Proxy
 
 QUICK = ("--repl-diskless-sync-delay", "0")
 FOREIGN = "0123456789abcdef0123456789abcdef01234567"
@@ -20,54 +19,6 @@ def pair(stage, *options, master=TANIST, replica=TANIST, to=None):
     if not to:
         wait_for("the link", lambda: replica_caught_up(m, r) and "state=online" in m.info("replication")["slave0"])
     return m, r
-
-
-class Proxy:
-    """Between a replica and its master. `change` may alter what the master sends; cut() resets all."""
-
-    def __init__(self, master_port, change=None):
-        self.port, self.to, self.change = free_port(), master_port, change
-        self.lock, self.pairs, self.ended = threading.Lock(), [], False
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                a, _ = self.listener.accept()
-                b = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                return
-            with self.lock:
-                self.pairs.append((a, b))
-            threading.Thread(target=self.pump, args=(a, b, None), daemon=True).start()
-            threading.Thread(target=self.pump, args=(b, a, self.change), daemon=True).start()
-
-    def pump(self, a, b, change):
-        try:
-            while data := a.recv(1 << 16):
-                b.sendall(change(data) if change else data)
-        except OSError:
-            pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def cut(self):
-        with self.lock:
-            for pair in self.pairs:
-                for s in pair:
-                    try:
-                        s.shutdown(socket.SHUT_RDWR)
-                    except OSError:
-                        pass
-            self.pairs = []
-
-    def end(self):
-        self.listener.close()
-        self.cut()
 
 
 @ours_only
