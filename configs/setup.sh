@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libev-dev libcjson-dev liblzf-dev libjemalloc-dev"
+build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libev-dev libcjson-dev liblzf-dev libjemalloc-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev"
 test_packages="check redis-server redis-sentinel redis-tools"
 
 missing() {

@@ -161,6 +161,10 @@ static void on_drain(void *arg)
 static void on_data(struct conn *c)
 {
     struct replication *r = conn_arg(c);
+    if (r->lrun.held) {
+        conn_pause_read(c, true);
+        return;
+    }
     while (r->lrun.conn == c && buf_size(conn_in(c)) > 0) {
         if (keeps_bytes(&r->lrun)) {
             to_spool(r, c);
@@ -172,6 +176,15 @@ static void on_data(struct conn *c)
         r->front->stats.in_repl_bytes += r->link.taken;
         buf_consume(conn_in(c), r->link.taken);
     }
+}
+
+void replication_hold(struct replication *r, bool hold)
+{
+    struct link_run *k = &r->lrun;
+    k->held = hold;
+    if (!k->conn || k->loading) return;
+    conn_pause_read(k->conn, hold);
+    if (!hold) conn_again(k->conn);
 }
 
 /* ---- the temporary file ---- */

@@ -44,6 +44,8 @@ bool replication_read(struct replication *r, int64_t first, size_t n, struct buf
 void replication_settle(struct replication *r);
 /* What was appended in this turn leaves towards the replicas: called before the loop sleeps. */
 void replication_flush(struct replication *r);
+/* The host runs something long: nothing of the master's stream is applied until it ends. */
+void replication_hold(struct replication *r, bool hold);
 /* Once a second and as its own timers say. */
 void replication_cron(struct replication *r);
 

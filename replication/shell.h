@@ -69,6 +69,7 @@ struct link_run {
     struct spool spool;         /* stream that came while loading, and is not applied yet */
     struct loop_timer *drain;
     char lost[LINK_ERROR_MAX];  /* the connection ended while bytes of it wait; "" it did not */
+    bool held;          /* the host is in the middle of something: the stream waits */
     const char *failed; /* a file operation failed: the link is given up after the action list */
 };
 

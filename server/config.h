@@ -153,6 +153,7 @@ struct server_config {
 
     /* scripts, events */
     int64_t busy_reply_threshold; /* ms */
+    uint64_t lua_memory_limit;
     int notify_keyspace_events;   /* bits of server_notify */
     bool enable_debug_assert;
     int unused_module; /* loadmodule is refused: its row needs a field */

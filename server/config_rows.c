@@ -334,7 +334,9 @@ const struct conf_row server_config_rows[] = {
 
     /* scripts, events, modules */
     MS("busy-reply-threshold", busy_reply_threshold, 5000, .alias = "lua-time-limit",
-       NO_EFFECT("there are no scripts yet")),
+       .what = "milliseconds after which a running script lets others get BUSY; 0: never"),
+    SIZE("lua-memory-limit", lua_memory_limit, 512u << 20, 0, INT64_MAX,
+         .what = "bytes that an interpreter may hold before a running script fails; 0: no bound"),
     LIST("notify-keyspace-events", notify_keyspace_events, server_list_notify,
          .apply = server_apply_notify, .what = "which changes of keys are published"),
     BOOL("enable-debug-assert", enable_debug_assert, false, .flags = CONF_HIDDEN | CONF_START,

@@ -11,6 +11,7 @@
 #include "server/fencing.h"
 #include "server/persist/aof.h"
 #include "server/persist/snapshot.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 #include "server/session.h"
 #include "server/txn.h"
@@ -55,6 +56,25 @@ static bool changes_or_asks(const struct call *c)
     return flags_of(c) & CMD_WRITE || strcmp(c->row->name, "PING") == 0;
 }
 
+bool gates_disk_failing(const struct server *s)
+{
+    return snapshot_failing(s->snapshot) && s->is_master &&
+           s->config->stop_writes_on_bgsave_error;
+}
+
+static const char *aof_text(const char *why, struct errmsg *msg)
+{
+    err_set(msg, ERR_IO, "-MISCONF Errors writing to the AOF file: %s", why);
+    return msg->text;
+}
+
+static const char disk_text[] =
+    "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
+    "to persist to disk. Commands that may modify the data set are disabled, because "
+    "this instance is configured to report errors during writes if RDB snapshotting "
+    "fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+    "details about the RDB error.";
+
 /* On a master whose disk fails, data would be taken that a restart loses. PING tells it too, so
  * that monitors see it. */
 static bool disk(struct call *c)
@@ -62,37 +82,50 @@ static bool disk(struct call *c)
     struct server *s = server_of(c);
     const char *aof_why = aof_failing(s->aof);
     if (__builtin_expect(aof_why != NULL, 0) && s->is_master && changes_or_asks(c)) {
-        char text[192];
-        snprintf(text, sizeof(text), "-MISCONF Errors writing to the AOF file: %s", aof_why);
-        return refuse(c, text);
+        struct errmsg msg;
+        return refuse(c, aof_text(aof_why, &msg));
     }
-    if (!snapshot_failing(s->snapshot) || !s->is_master || !s->config->stop_writes_on_bgsave_error)
-        return true;
-    if (!changes_or_asks(c)) return true;
-    return refuse(c,
-                  "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
-                  "to persist to disk. Commands that may modify the data set are disabled, because "
-                  "this instance is configured to report errors during writes if RDB snapshotting "
-                  "fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
-                  "details about the RDB error.");
+    if (!gates_disk_failing(s) || !changes_or_asks(c)) return true;
+    return refuse(c, disk_text);
 }
+
+static bool too_few_replicas(struct server *s)
+{
+    const struct server_config *cfg = s->config;
+    return cfg->min_replicas_to_write && cfg->min_replicas_max_lag && s->is_master &&
+           replication_good_replicas(s->repl) < cfg->min_replicas_to_write;
+}
+
+static const char replicas_text[] = "-NOREPLICAS Not enough good replicas to write.";
 
 static bool replicas(struct call *c)
 {
-    struct server *s = server_of(c);
-    const struct server_config *cfg = s->config;
-    if (!cfg->min_replicas_to_write || !cfg->min_replicas_max_lag || !s->is_master) return true;
-    if (!(flags_of(c) & CMD_WRITE)) return true;
-    if (replication_good_replicas(s->repl) >= cfg->min_replicas_to_write) return true;
-    return refuse(c, "-NOREPLICAS Not enough good replicas to write.");
+    if (!(flags_of(c) & CMD_WRITE) || !too_few_replicas(server_of(c))) return true;
+    return refuse(c, replicas_text);
 }
+
+static const char read_only_text[] = "-READONLY You can't write against a read only replica.";
 
 static bool read_only(struct call *c)
 {
     struct server *s = server_of(c);
     if (s->is_master || !s->config->replica_read_only || from_master(c)) return true;
     if (!(flags_of(c) & CMD_WRITE)) return true;
-    return refuse(c, "-READONLY You can't write against a read only replica.");
+    return refuse(c, read_only_text);
+}
+
+const char *gates_write_denied(struct server *s, const struct client *cl, struct errmsg *room)
+{
+    if (cl->flags & CLIENT_MASTER) return NULL;
+    if (!s->is_master && s->config->replica_read_only) return read_only_text;
+    if (s->is_master && aof_failing(s->aof)) return aof_text(aof_failing(s->aof), room);
+    if (gates_disk_failing(s)) return disk_text;
+    return too_few_replicas(s) ? replicas_text : NULL;
+}
+
+bool gates_stale(const struct server *s)
+{
+    return !s->is_master && !s->config->replica_serve_stale_data && !replication_link_up(s->repl);
 }
 
 /* A master that was replaced, or may have been. Before anything else the Sentinels are heard. */
@@ -107,10 +140,7 @@ static bool fence(struct call *c)
 
 static bool stale(struct call *c)
 {
-    struct server *s = server_of(c);
-    if (s->is_master || s->config->replica_serve_stale_data || c->row->flags & CMD_STALE)
-        return true;
-    if (replication_link_up(s->repl) || from_master(c)) return true;
+    if (c->row->flags & CMD_STALE || from_master(c) || !gates_stale(server_of(c))) return true;
     return refuse(c, "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to "
                      "'no'.");
 }
@@ -160,7 +190,18 @@ static bool queueing(struct call *c)
     return !txn_queue(c);
 }
 
+/* A script runs for too long: what cannot do harm in the middle of it is answered. */
+static bool busy(struct call *c)
+{
+    struct server *s = server_of(c);
+    if (__builtin_expect(!scripting_running(s->scripts), 1)) return true;
+    const char *text = scripting_busy(s->scripts);
+    if (!text || c->row->flags & CMD_ALLOW_BUSY) return true;
+    return refuse(c, text);
+}
+
 const struct gate server_gates[] = {
+    { "busy", busy },
     { "memory", memory },
     { "disk", disk },
     { "replicas", replicas },

@@ -8,6 +8,17 @@
 
 #include "core/front/front.h"
 
+struct server;
+
 extern const struct gate server_gates[];
+
+/* ---- the same questions for the calls of scripts ---- */
+/* Why a command that writes may not run for this client; NULL: it may. The text may stand in
+ * `room`. */
+const char *gates_write_denied(struct server *s, const struct client *cl, struct errmsg *room);
+/* Is the data older than replica-serve-stale-data allows? */
+bool gates_stale(const struct server *s);
+/* Does the disk fail so that writes are refused? */
+bool gates_disk_failing(const struct server *s);
 
 #endif

@@ -17,6 +17,7 @@
 #include "server/migrate.h"
 #include "server/persist/snapshot.h"
 #include "server/persist/aof.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 #include "server/tracking.h"
 
@@ -24,12 +25,17 @@ static unsigned long long ull(uint64_t v) { return v; }
 
 /* ---- memory ---- */
 
+static void size_human(struct buf *out, const char *name, uint64_t v)
+{
+    char human[32];
+    buf_fmt(out, "%s_human:%s\r\n", name, num_human_bytes(human, sizeof(human), v));
+}
+
 /* "used_memory:12" and "used_memory_human:12B". */
 static void size_pair(struct buf *out, const char *name, uint64_t v)
 {
-    char human[32];
-    buf_fmt(out, "%s:%llu\r\n%s_human:%s\r\n", name, ull(v), name,
-            num_human_bytes(human, sizeof(human), v));
+    buf_fmt(out, "%s:%llu\r\n", name, ull(v));
+    size_human(out, name, v);
 }
 
 static double ratio(uint64_t a, uint64_t b) { return b ? (double)a / (double)b : 0; }
@@ -46,7 +52,7 @@ static void sum_up(struct server *s, struct sums *m)
     m->resident = memory_resident();
     m->overhead = s->startup_mem + m->clients.normal_mem + m->clients.replica_mem +
                   replication_mem(s->repl) + ks_tables_mem(s->ks) + pubsub_mem(s->front) +
-                  aof_mem(s->aof);
+                  aof_mem(s->aof) + scripting_mem(s->scripts);
     if (m->overhead > m->used) m->overhead = m->used;
     m->dataset = m->used - m->overhead;
     if (m->used > s->peak_mem) s->peak_mem = m->used;
@@ -65,15 +71,20 @@ static void memory_used(struct server *s, const struct sums *m, struct buf *out)
     buf_fmt(out, "used_memory_dataset_perc:%.2f%%\r\n", ratio(m->dataset, net) * 100);
 }
 
-/* Scripting comes later; tools read these fields all the same. */
-static void memory_scripts(struct buf *out)
+static void memory_scripts(struct server *s, struct buf *out)
 {
-    buf_putz(out,
-             "used_memory_lua:0\r\nused_memory_vm_eval:0\r\nused_memory_lua_human:0B\r\n"
-             "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\nnumber_of_functions:0\r\n"
-             "number_of_libraries:0\r\nused_memory_vm_functions:0\r\nused_memory_vm_total:0\r\n"
-             "used_memory_vm_total_human:0B\r\nused_memory_functions:0\r\nused_memory_scripts:0\r\n"
-             "used_memory_scripts_human:0B\r\n");
+    struct scripting_figures f;
+    scripting_figures(s->scripts, &f);
+    buf_fmt(out, "used_memory_lua:%zu\r\nused_memory_vm_eval:%zu\r\n", f.vm_eval, f.vm_eval);
+    size_human(out, "used_memory_lua", f.vm_eval);
+    buf_fmt(out,
+            "used_memory_scripts_eval:%zu\r\nnumber_of_cached_scripts:%zu\r\n"
+            "number_of_functions:%zu\r\nnumber_of_libraries:%zu\r\nused_memory_vm_functions:%zu"
+            "\r\n",
+            f.scripts_eval, f.cached, f.functions_n, f.libraries_n, f.vm_functions);
+    size_pair(out, "used_memory_vm_total", f.vm_eval + f.vm_functions);
+    buf_fmt(out, "used_memory_functions:%zu\r\n", f.functions);
+    size_pair(out, "used_memory_scripts", f.scripts_eval + f.functions);
 }
 
 static void memory_limit(struct server *s, struct buf *out)
@@ -127,7 +138,7 @@ void info_memory(struct server *s, struct buf *out)
             a.allocated, a.active, a.resident);
     buf_putz(out, "allocator_muzzy:0\r\n");
     size_pair(out, "total_system_memory", memory_system_total());
-    memory_scripts(out);
+    memory_scripts(s, out);
     memory_limit(s, out);
     memory_allocator(&m, &a, out);
     memory_parts(s, &m, out);
@@ -169,9 +180,10 @@ static void stats_keys(struct server *s, struct buf *out)
         ull(k->expired), ull(k->expired_fields), c.expired_stale_percent, ull(c.expire_cuts),
         (long long)c.expire_ms);
     buf_fmt(out,
-            "evicted_keys:%llu\r\nevicted_clients:%llu\r\nevicted_scripts:0\r\n"
+            "evicted_keys:%llu\r\nevicted_clients:%llu\r\nevicted_scripts:%llu\r\n"
             "total_eviction_exceeded_time:%llu\r\ncurrent_eviction_exceeded_time:%llu\r\n",
-            ull(k->evicted), ull(s->front->stats.evicted_clients), ull(exceeded), ull(exceeding));
+            ull(k->evicted), ull(s->front->stats.evicted_clients),
+            ull(s->scripts->evicted), ull(exceeded), ull(exceeding));
     buf_fmt(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", ull(k->hits), ull(k->misses));
 }
 

@@ -8,10 +8,11 @@
 #include "core/resp/write.h"
 #include "core/sys/clock.h"
 #include "server/config.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 
 enum { SAID_SILENT = 1, SAID_REPLACED = 2, SAID_FORCED = 4, SAID_FORCED_REPLICAS = 8 };
-enum { TO_FEED = 1u << JOURNAL_FEED, TO_FILE = 1u << JOURNAL_FILE, TO_ALL = TO_FEED | TO_FILE };
+enum { TO_FEED = 1u << JOURNAL_FEED, TO_FILE = 1u << JOURNAL_FILE };
 
 /* One command of the unit: a range of `bytes`. */
 struct journal_op {
@@ -26,6 +27,8 @@ struct journal {
     int depth;        /* units open: a command, inside an EXEC, inside ... */
     unsigned mute;    /* sinks that have the unit's bytes from elsewhere */
     unsigned said;    /* of the running call */
+    unsigned limit;   /* sinks that journal_limit leaves */
+    bool forgotten;   /* journal_forget, until the unit's end */
     size_t own_at;    /* where the running call's own words belong among ops */
     int64_t now_ms;
     struct buf bytes;
@@ -36,6 +39,7 @@ struct journal *journal_new(struct server *s)
 {
     struct journal *j = mem_zalloc(sizeof(*j));
     j->s = s;
+    j->limit = JOURNAL_ALL;
     return j;
 }
 
@@ -58,13 +62,20 @@ static unsigned wanted(const struct journal *j)
     unsigned to = 0;
     for (int i = 0; i < JOURNAL_SINKS; i++)
         if (j->sink[i].append && j->sink[i].wants(j->sink[i].arg)) to |= 1u << i;
-    return j->s->replaying ? 0 : to & ~j->mute;
+    return j->s->replaying ? 0 : to & ~j->mute & j->limit;
 }
 
 static void append(struct journal *j, unsigned to, int db, struct slice bytes)
 {
     for (int i = 0; i < JOURNAL_SINKS; i++)
         if (to & 1u << i) j->sink[i].append(j->sink[i].arg, db, bytes);
+}
+
+void journal_limit(struct journal *j, unsigned sinks) { j->limit = sinks; }
+
+void journal_forget(struct journal *j)
+{
+    j->forgotten = true;
 }
 
 int64_t journal_now_ms(const struct journal *j)
@@ -113,7 +124,8 @@ static void emit(struct journal *j, unsigned to)
 static void close_unit(struct journal *j)
 {
     if (__builtin_expect(j->ops.n == 0, 1)) return;
-    emit(j, wanted(j));
+    emit(j, j->forgotten ? 0 : wanted(j));
+    j->forgotten = false;
     vec_clear(&j->ops);
     buf_clear(&j->bytes);
     buf_shrink(&j->bytes, 64 * 1024);
@@ -127,13 +139,13 @@ void call_replace(struct call *c, int argc, const struct slice *argv)
 {
     struct journal *j = of(c);
     j->said |= SAID_REPLACED;
-    if (wanted(j)) op_words(j, j->own_at++, c->client->db, TO_ALL, argc, argv);
+    if (wanted(j)) op_words(j, j->own_at++, c->client->db, wanted(j), argc, argv);
 }
 
 void call_also(struct call *c, int argc, const struct slice *argv)
 {
     struct journal *j = of(c);
-    if (wanted(j)) op_words(j, j->ops.n, c->client->db, TO_ALL, argc, argv);
+    if (wanted(j)) op_words(j, j->ops.n, c->client->db, wanted(j), argc, argv);
 }
 
 void call_silent(struct call *c) { of(c)->said |= SAID_SILENT; }
@@ -165,7 +177,7 @@ void journal_begin(struct call *c)
     j->own_at = j->ops.n;
     c->unit = j;
     c->now_ms = j->now_ms;
-    ks_begin(s->ks, j->now_ms, expire_rule(s, c->client));
+    ks_begin(s->ks, j->now_ms, expire_rule(s, scripting_caller(c)));
 }
 
 /* The call's own words: as they came if that is possible, else encoded. */
@@ -229,7 +241,7 @@ void journal_words(struct journal *j, int db, int argc, const struct slice *argv
     if (j->depth == 0) j->mute = 0;
     if (!wanted(j)) return;
     /* Before the running call's own words: it happened before. */
-    op_words(j, j->depth ? j->own_at++ : j->ops.n, db, TO_ALL, argc, argv);
+    op_words(j, j->depth ? j->own_at++ : j->ops.n, db, wanted(j), argc, argv);
     if (j->depth == 0) close_unit(j);
 }
 

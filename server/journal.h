@@ -22,6 +22,7 @@ struct journal_sink {
     void *arg;
 };
 enum { JOURNAL_FEED, JOURNAL_FILE, JOURNAL_SINKS };
+#define JOURNAL_ALL ((1u << JOURNAL_SINKS) - 1)
 
 struct journal *journal_new(struct server *s);
 void journal_delete(struct journal *j);
@@ -57,6 +58,10 @@ bool journal_idle(const struct journal *j);
 /* EXEC: everything until journal_close is one unit. */
 void journal_open(struct journal *j, int64_t now_ms);
 void journal_close(struct journal *j);
+/* From here on effects go to these sinks only (bits); JOURNAL_ALL: as usual. redis.set_repl. */
+void journal_limit(struct journal *j, unsigned sinks);
+/* What the open unit has done so far goes nowhere: the process ends in the middle of it. */
+void journal_forget(struct journal *j);
 /* A key was removed by expiry or eviction: DEL or UNLINK in that database; part of the unit at
  * hand, or a unit of its own. */
 void journal_del(struct journal *j, int db, struct slice key, bool lazily);

@@ -35,6 +35,7 @@
 #include "server/persist/aof_load.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
+#include "server/script/scripting.h"
 #include "server/session.h"
 #include "server/shutdown.h"
 #include "server/tracking.h"
@@ -138,7 +139,7 @@ static void add_commands(struct front *f)
         cmds_bits,   cmds_dump,    cmds_hll,     cmds_sort, cmds_lolwut,
         cmds_stream, cmds_stream_read, cmds_stream_group, cmds_stream_info,
         cmds_scan,   cmds_expire,  cmds_txn,    cmds_admin,  cmds_replication,
-        cmds_debug,  cmds_publish, cmds_migrate,
+        cmds_debug,  cmds_publish, cmds_migrate, cmds_script, cmds_function,
         cmds_cluster, cmds_config, cmds_memory, cmds_persist,
     };
     front_add_commands(f);
@@ -209,6 +210,11 @@ static void crash_details(void *arg, int fd)
 static void before_sleep(void *arg)
 {
     struct server *s = arg;
+    int signo = s->scripts->signal;
+    if (signo && !scripting_running(s->scripts)) {
+        s->scripts->signal = 0;
+        shutdown_signal(s, signo);
+    }
     blocking_serve(s->blocking); /* what cron and loads made ready */
     tracking_flush(s->tracking);
     replication_settle(s->repl);
@@ -216,7 +222,13 @@ static void before_sleep(void *arg)
     replication_flush(s->repl);
 }
 
-static void on_child(void *arg) { snapshot_poll(((struct server *)arg)->snapshot); }
+/* Its end may begin the next snapshot, for which a script must not be half done: cron asks again.
+ */
+static void on_child(void *arg)
+{
+    struct server *s = arg;
+    if (!scripting_running(s->scripts)) snapshot_poll(s->snapshot);
+}
 
 /* What stands between the configuration and the loop, in the order in which it is ended again. */
 static void build(struct server *s)
@@ -233,6 +245,7 @@ static void build(struct server *s)
     s->migrations = migrations_new(s);
     s->notify = notify_new(s);
     notify_configured(s->notify);
+    s->scripts = scripting_new(s);
     s->snapshot = snapshot_new(s);
     s->loader = loader_new(s);
     s->aof = aof_new(s);
@@ -268,6 +281,8 @@ static void unbuild(struct server *s)
     loader_delete(s->loader);
     aof_delete(s->aof);
     snapshot_delete(s->snapshot);
+    scripting_delete(s->scripts);
+    s->scripts = NULL;
     front_delete(s->front); /* its clients: they release their sessions */
     shutdown_delete(s->shutdown);
     fencing_delete(s->fencing);

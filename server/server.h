@@ -34,6 +34,7 @@ struct blocking;   /* block: who waits for which key */
 struct shutdown;
 struct fencing;    /* may this master accept writes? */
 struct demotion;   /* clients of a master that is none any more */
+struct scripting;  /* script/scripting: Lua */
 struct evictor;    /* keys that go when memory is short */
 struct info_samples;
 
@@ -64,6 +65,7 @@ struct server {
     struct demotion *demotion;
     struct cron *cron;
     struct evictor *evictor;
+    struct scripting *scripts;
     struct front_start *start;         /* main's: file, arguments, executable */
     struct client *master_client;      /* applies our master's stream */
     bool loading;                      /* no data yet: commands get LOADING */

@@ -15,6 +15,7 @@
 #include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 
 #define LOOK_EVERY_MS 10   /* whether replicas have caught up */
@@ -226,6 +227,7 @@ bool shutdown_abort(struct shutdown *d)
 void shutdown_signal(void *server, int signo)
 {
     struct server *s = server;
+    if (scripting_postpone_signal(s->scripts, signo)) return;
     int flags = signo == SIGINT ? s->config->shutdown_on_sigint : s->config->shutdown_on_sigterm;
     if (shutdown_begin(s->shutdown, flags, NULL) == SHUTDOWN_FAILED)
         log_warning(

@@ -6,6 +6,7 @@
 #include "core/base/table.h"
 #include "core/db/keyspace.h"
 #include "core/front/client.h"
+#include "core/front/dispatch.h"
 #include "core/front/front.h"
 #include "core/front/reply.h"
 #include "server/block.h"
@@ -385,8 +386,10 @@ static void cmd_exec(struct call *c)
     cl->flags &= ~(uint32_t)CLIENT_MULTI;
     se->in_exec = true;
     reply_array(c, se->queue.n);
-    for (size_t i = 0; i < se->queue.n; i++)
+    for (size_t i = 0; i < se->queue.n; i++) {
         run_queued(c, &se->queue.at[i]);
+        c->out = dispatch_out(cl); /* a long script may have lost the connection */
+    }
     se->in_exec = false;
     queue_clear(cl);
 }

@@ -24,9 +24,10 @@ MAY = {
     "core/front": ["core/base", "core/sys", "core/net", "core/resp", "core/conf"],
     "replication": ["core/base", "core/resp", "core/sys", "core/net", "core/front"],
     "sentinel": ["core/base", "core/resp", "core/sys", "core/net", "core/conf", "core/front"],
-    "server": CORE + ["replication", "server/cmd", "server/persist"],
-    "server/cmd": CORE + ["replication", "server", "server/persist"],
-    "server/persist": CORE + ["replication", "server"],
+    "server": CORE + ["replication", "server/cmd", "server/persist", "server/script"],
+    "server/cmd": CORE + ["replication", "server", "server/persist", "server/script"],
+    "server/persist": CORE + ["replication", "server", "server/script"],
+    "server/script": CORE + ["replication", "server", "server/persist"],
     "main.c": ["core/base", "core/sys", "core/conf", "core/front", "server", "sentinel"],
 }
 PURE_MAY = ["core/base", "core/resp"]
@@ -36,6 +37,11 @@ LIBRARIES = {
     "ev.h": ["core/net/loop.c"],
     "liblzf/lzf.h": ["core/rdb/"],
     "cjson/cJSON.h": ["core/conf/describe.c"],
+    "lua.h": ["server/script/"],
+    "lauxlib.h": ["server/script/"],
+    "lualib.h": ["server/script/"],
+    "lua-cjson.h": ["server/script/sandbox.c"],
+    "lua-bitop.h": ["server/script/sandbox.c"],
     "jemalloc/jemalloc.h": ["core/base/mem.c"],
 }
 

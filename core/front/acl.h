@@ -120,6 +120,10 @@ void acl_user_settle(struct acl_user *u); /* recomputes `unrestricted` */
 /* ---- denials (acl_log.c) ---- */
 void acl_log_denied(struct call *c, enum acl_verdict v, struct slice object, struct slice username);
 
+/* The same with another word for the place ("lua") than the client's state says. */
+void acl_log_denied_in(struct call *c, const char *where, enum acl_verdict v, struct slice object,
+                       struct slice username);
+
 struct acl_log *acl_log_new(void);
 void acl_log_delete(struct acl_log *l);
 void acl_cmd_log(struct call *c); /* ACL LOG */

@@ -76,13 +76,20 @@ static struct denial *find_same(struct acl_log *l, const struct denial *like)
 
 void acl_log_denied(struct call *c, enum acl_verdict v, struct slice object, struct slice username)
 {
+    acl_log_denied_in(c, c->client->flags & CLIENT_MULTI ? "multi" : "toplevel", v, object,
+                      username);
+}
+
+void acl_log_denied_in(struct call *c, const char *where, enum acl_verdict v, struct slice object,
+                       struct slice username)
+{
     struct acl_log *l = acl_denials(c->front->acl);
     count_denial(&c->front->stats, v);
     struct denial *d = mem_zalloc(sizeof(*d));
     ilist_init(&d->node);
     *d = (struct denial){ .node = d->node, .count = 1, .verdict = v };
     ilist_init(&d->node);
-    d->where = !c->client->conn ? "lua" : c->client->flags & CLIENT_MULTI ? "multi" : "toplevel";
+    d->where = where;
     d->object = str_new(object);
     d->username = str_new(username);
     d->created_ms = d->updated_ms = front_now_ms(c->front);

@@ -42,7 +42,7 @@ struct buf *client_out(struct client *cl)
 /* Its commands are run, or are about to be: freeing waits for the safe point. */
 static bool is_in_use(const struct client *cl)
 {
-    return cl->flags & CLIENT_IN_BATCH || cl->front->running == cl;
+    return cl->flags & (CLIENT_IN_BATCH | CLIENT_HELD) || cl->front->running == cl;
 }
 
 void client_free(struct client *cl)

@@ -295,7 +295,8 @@ static bool run_batch(struct client *cl, struct batch *b)
 static bool may_run(struct client *cl)
 {
     struct front *f = cl->front;
-    if (cl->flags & (CLIENT_STOPPED | CLIENT_DETACHED | CLIENT_IN_BATCH) || !cl->conn) return false;
+    if (cl->flags & (CLIENT_STOPPED | CLIENT_DETACHED | CLIENT_IN_BATCH |
+                     CLIENT_HELD) || !cl->conn) return false;
     if (!f->batch->busy) return true;
     ilist_remove(&cl->resume);
     ilist_push(&f->resume, &cl->resume);

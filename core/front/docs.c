@@ -297,7 +297,7 @@ static bool keys_of_argument(struct call *c, struct key_list *keys)
         return false;
     }
     bool good = command_keys(e->row, argc, argv, keys);
-    if (good && keys->n) return true;
+    if (good && (keys->n || e->flags & CMD_NO_MANDATORY_KEYS)) return true;
     if (!good || e->flags & CMD_MOVABLE_KEYS)
         reply_error(c, "Invalid arguments specified for command");
     else reply_error(c, "The command has no key arguments");

@@ -81,6 +81,7 @@ void front_delete(struct front *f)
     acl_delete(f->acl);
     pubsub_delete(f->pubsub);
     batch_delete(f->batch);
+    batch_delete(f->inner_batch);
     error_stats_delete(f->errors);
     registry_delete(f->registry);
     table_free(&f->clients_by_id);
@@ -306,7 +307,7 @@ static void free_closing(struct front *f)
 {
     ilist_each(&f->closing, it, next) {
         struct client *cl = ilist_of(it, struct client, closing);
-        if (cl->flags & CLIENT_IN_BATCH || f->running == cl) continue;
+        if (cl->flags & (CLIENT_IN_BATCH | CLIENT_HELD) || f->running == cl) continue;
         client_free(cl);
     }
 }
@@ -339,6 +340,24 @@ void front_flush(struct front *f)
     free_closing(f);
     conn_flush_all(f->loop);
     client_evict_run(f);
+}
+
+void front_serve_others(struct front *f)
+{
+    struct client *running = f->running;
+    struct conn *conn = running ? running->conn : NULL;
+    struct batch *batch = f->batch;
+    bool guarded = conn && conn_guard(conn, true);
+    if (!f->inner_batch) f->inner_batch = batch_new();
+    f->batch = f->inner_batch;
+    f->running = NULL;
+    if (running) running->flags |= CLIENT_HELD;
+    loop_poll_io(f->loop);
+    if (running) running->flags &= ~CLIENT_HELD;
+    f->running = running;
+    f->batch = batch;
+    if (conn) conn_guard(conn, guarded);
+    dispatch_clock(f);
 }
 
 /* ---- cron ---- */

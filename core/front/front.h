@@ -115,6 +115,7 @@ struct front {
     struct latency *latency;
     struct error_stats *errors;
     struct batch *batch;        /* dispatch's: requests parsed ahead */
+    struct batch *inner_batch;  /* of front_serve_others; NULL until it is needed */
     struct client *running;     /* whose command is being run, or NULL */
     struct ilist resume;        /* clients whose waiting bytes are to be looked at */
     struct ilist paused;        /* clients with CLIENT_PAUSED */
@@ -158,6 +159,10 @@ void front_flush(struct front *f);
 void front_resume(struct front *f);
 /* Takes a connected descriptor as a new client; NULL: refused (maxclients, protected mode). */
 struct client *front_accept(struct front *f, int fd);
+/* One turn of the loop from inside a command that takes long: other clients' requests are looked at
+ * (the personality's gates say which may run), timers are not. The client whose command runs, and
+ * its connection, stay as they are. Does not nest. */
+void front_serve_others(struct front *f);
 /* Applies requirepass, `user` lines and aclfile of the configuration; at start, and requirepass
  * live. */
 enum err front_load_users(struct front *f, struct errmsg *msg);

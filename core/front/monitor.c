@@ -40,10 +40,9 @@ static void print_line(const struct call *c, struct buf *out)
     buf_putz(out, "\r\n");
 }
 
-void monitor_feed(const struct call *c)
+void monitor_feed_early(const struct call *c)
 {
     struct front *f = c->front;
-    if (c->entry->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) return;
     struct buf line = { 0 };
     print_line(c, &line);
     for (size_t i = 0; i < f->monitors.n; i++) {
@@ -52,6 +51,11 @@ void monitor_feed(const struct call *c)
         limits_check(to.client);
     }
     buf_free(&line);
+}
+
+void monitor_feed(const struct call *c)
+{
+    if (!(c->entry->flags & (CMD_SKIP_MONITOR | CMD_ADMIN))) monitor_feed_early(c);
 }
 
 void monitor_leave(struct client *cl)

@@ -9,6 +9,8 @@
 
 /* Dispatch calls it after a call, when there are monitors. */
 void monitor_feed(const struct call *c);
+/* Before a call whose own calls are shown too (EVAL), although its row is not shown afterwards. */
+void monitor_feed_early(const struct call *c);
 /* The client watches no more. */
 void monitor_leave(struct client *cl);
 /* Appends "..." with escapes, as MONITOR and error logs show bytes. */

@@ -172,6 +172,13 @@ void reply_error(struct call *c, const char *text)
     if (c->out) resp_error(c->out, s);
 }
 
+void reply_error_text(struct call *c, struct slice text, bool count)
+{
+    if (count) error_counted(c, text);
+    c->failed = true;
+    if (c->out) resp_error(c->out, text);
+}
+
 void reply_error_fmt(struct call *c, const char *fmt, ...)
 {
     char text[ERROR_TEXT_MAX];

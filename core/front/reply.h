@@ -43,6 +43,8 @@ void reply_raw(struct call *c, struct slice s);
  * Counts in errorstats and in the command's failed calls, sets call->failed. */
 void reply_error(struct call *c, const char *text);
 void reply_error_fmt(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* An error of any length, code word in front; not counted when somebody has done so already. */
+void reply_error_text(struct call *c, struct slice text, bool count);
 /* The usual ones. */
 void reply_wrong_type(struct call *c);  /* WRONGTYPE Operation against a key holding ... */
 void reply_syntax_error(struct call *c);

@@ -336,6 +336,13 @@ static void readable(struct conn *c)
         deliver(c);
 }
 
+bool conn_guard(struct conn *c, bool on)
+{
+    bool was = c->in_data;
+    c->in_data = on;
+    return was;
+}
+
 void conn_expect(struct conn *c, size_t n) { c->expect = n; }
 
 void conn_again(struct conn *c)

@@ -77,6 +77,8 @@ void conn_flush_all(struct loop *l);
 void conn_pause_read(struct conn *c, bool paused);
 /* Bytes waiting that on_data has left in conn_in are offered again next turn. */
 void conn_again(struct conn *c);
+/* In use: it is neither read nor ended by a turn of the loop inside a callback; gives what was. */
+bool conn_guard(struct conn *c, bool on);
 void conn_close(struct conn *c);              /* at once, no callback; the conn is gone */
 void conn_close_after_output(struct conn *c); /* reads no more; on_close comes when all has left */
 

@@ -32,6 +32,7 @@ struct loop {
     int64_t now_ms;
     int64_t woke_us; /* when this turn began, 0 while asleep */
     uint64_t cycles, busy_us;
+    bool io_only; /* in loop_poll_io */
     VEC(struct loop_hook *) hooks; /* by rank; NULL: deleted while they run */
     int hooks_running;
     pthread_mutex_t lock; /* of the queue, the only part that other threads see */
@@ -149,6 +150,14 @@ void loop_delete(struct loop *l)
 void loop_run(struct loop *l) { ev_run(l->ev, 0); }
 void loop_stop(struct loop *l) { ev_break(l->ev, EVBREAK_ALL); }
 void loop_poll(struct loop *l) { ev_run(l->ev, EVRUN_NOWAIT); }
+
+void loop_poll_io(struct loop *l)
+{
+    l->io_only = true;
+    ev_run(l->ev, EVRUN_NOWAIT);
+    l->io_only = false;
+}
+
 int64_t loop_now_ms(const struct loop *l) { return l->now_ms; }
 
 void loop_refresh_now(struct loop *l)
@@ -181,6 +190,7 @@ static void on_timer(struct ev_loop *ev, struct ev_timer *w, int events)
     struct loop_timer *t = w->data;
     /* libev's clock and ours are read at slightly different instants. */
     int64_t left = t->due_ms - t->loop->now_ms;
+    if (t->loop->io_only && left <= 0) left = 1;
     if (left > 0)
         timer_arm(t, left);
     else

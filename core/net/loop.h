@@ -21,6 +21,9 @@ void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 /* One turn without waiting: for progress inside long work (loading). */
 void loop_poll(struct loop *l);
+/* The same for sockets, signals and hooks only: timers that are due wait. Inside of a command that
+ * takes long nothing of what they do may happen. */
+void loop_poll_io(struct loop *l);
 
 int64_t loop_now_ms(const struct loop *l); /* monotonic, this turn's */
 void loop_refresh_now(struct loop *l);     /* after long work */

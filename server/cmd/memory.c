@@ -1,5 +1,7 @@
 /* MEMORY: what keys and the whole cost. */
 #include "server/memory.h"
+#include "server/script/scripting.h"
+#include "server/server.h"
 #include "core/base/mem.h"
 #include "core/db/keyspace.h"
 #include "core/front/reply.h"
@@ -68,6 +70,8 @@ static void memory_stats(struct call *c)
         keys += ks_count(ks_db(s->ks, i));
     size_t overhead = s->startup_mem + clients.normal_mem + clients.replica_mem + tables;
     size_t data = used > overhead ? used - overhead : 0;
+    struct scripting_figures scripts;
+    scripting_figures(s->scripts, &scripts);
     const struct {
         const char *name;
         uint64_t v;
@@ -80,8 +84,8 @@ static void memory_stats(struct call *c)
         { "clients.normal", clients.normal_mem },
         { "cluster.links", 0 },
         { "aof.buffer", 0 },
-        { "lua.caches", 0 },
-        { "functions.caches", 0 },
+        { "lua.caches", scripts.scripts_eval + scripts.vm_eval },
+        { "functions.caches", scripts.functions + scripts.vm_functions },
         { "overhead.total", overhead },
         { "keys.count", keys },
         { "keys.bytes-per-key", keys ? data / keys : 0 },

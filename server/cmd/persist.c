@@ -5,6 +5,7 @@
 #include "server/config.h"
 #include "server/persist/aof_rewrite.h"
 #include "server/persist/snapshot.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 #include "server/session.h"
 #include "server/shutdown.h"
@@ -120,6 +121,12 @@ static void cmd_shutdown(struct call *c)
             reply_error(c, "-ERR No shutdown in progress.");
         return;
     }
+    const char *busy = scripting_busy(s->scripts);
+    if (busy && !(flags & SHUTDOWN_NOSAVE)) {
+        reply_error(c, busy);
+        return;
+    }
+    if (busy) flags |= SHUTDOWN_NOW; /* who would wait for replicas stands still */
     if (shutdown_begin(s->shutdown, flags, c->client) == SHUTDOWN_FAILED)
         reply_error(c, "-ERR Errors trying to SHUTDOWN. Check logs.");
 }

@@ -7,6 +7,7 @@
 #include "server/block.h"
 #include "server/cmd/families.h"
 #include "server/cmd/stream.h"
+#include "server/script/scripting.h"
 
 #define WAITED_COUNT 1000 /* entries for a client that waited and named no COUNT */
 
@@ -53,6 +54,11 @@ static bool take_option(struct call *c, int *i, struct reading *r)
     int more = c->argc - *i - 1;
     if (more && arg_is(c, *i, "BLOCK")) {
         r->blocks = true;
+        if (scripting_caller(c) != c->client) {
+            reply_error_fmt(c, "%.*s command is not allowed with BLOCK option from scripts",
+                            SLICE_ARG(c->argv[0]));
+            return false;
+        }
         return block_timeout_ms_arg(c, ++*i, &r->timeout_ms);
     }
     if (more && arg_is(c, *i, "COUNT")) {

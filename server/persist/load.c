@@ -15,6 +15,7 @@
 #include "core/sys/log.h"
 #include "server/config.h"
 #include "server/dataset.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 
 /* A slice is long enough to be fast and short enough for a client that waits. */
@@ -29,6 +30,7 @@ struct loader {
     void *arg;
     enum load_into into;
     struct keyspace *ks;
+    struct libraries *functions; /* of a load beside ours; NULL: the file had none so far */
     int fd; /* -1: no load */
     uint64_t total;
     int64_t started_wall_ms;
@@ -92,6 +94,14 @@ static enum err on_aux(void *app, struct slice name, struct slice value, struct 
     return ERR_NONE;
 }
 
+/* Beside our own until the load is whole, as the keys. */
+static enum err on_function(void *app, struct slice source, struct errmsg *msg)
+{
+    struct loader *l = app;
+    return scripting_load_library(l->s->scripts, l->into == LOAD_BESIDE ? &l->functions : NULL,
+                                source, l->into == LOAD_MERGE, msg);
+}
+
 static ptrdiff_t on_read(void *app, void *p, size_t n, struct errmsg *msg)
 {
     struct loader *l = app;
@@ -135,7 +145,8 @@ static enum err begin(struct loader *l, const char *path, enum load_into into, s
                                                           into != LOAD_BASE,
                                           .replace = into == LOAD_MERGE,
                                           .app = l,
-                                          .aux = on_aux };
+                                          .aux = on_aux,
+                                          .function = on_function };
     rdb_in_init(&l->in, on_read, l, l->total, l->s->config->rdbchecksum);
     l->hooks = rdb_load_into(&l->target);
     l->hooks.limits = &l->s->limits;
@@ -160,6 +171,8 @@ static void release(struct loader *l)
 static void settle(struct loader *l, bool ok)
 {
     struct keyspace *ks = l->ks;
+    struct libraries *functions = l->functions;
+    l->functions = NULL;
     l->facts.loaded = l->target.loaded;
     l->facts.expired = l->target.expired;
     l->facts.size = rdb_in_offset(&l->in);
@@ -169,10 +182,13 @@ static void settle(struct loader *l, bool ok)
                    (unsigned long long)l->facts.loaded, (unsigned long long)l->facts.expired);
     release(l);
     if (l->into != LOAD_BESIDE) return;
-    if (ok)
+    if (ok) {
         dataset_exchange(l->s, ks);
-    else
+        scripting_adopt_libraries(l->s->scripts, functions);
+    } else {
         dataset_discard(l->s, ks);
+        scripting_drop_libraries(functions);
+    }
 }
 
 void loader_cancel(struct loader *l)

@@ -16,6 +16,7 @@
 #include "replication/replication.h"
 #include "server/config.h"
 #include "server/persist/aof_commands.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 
 #define KEYS_A_STEP 1024
@@ -75,7 +76,11 @@ void snapshot_head_fill(struct server *s, struct snapshot_head *h, bool base)
         head_int(h, "repl-offset", offset);
     }
     head_int(h, "aof-base", base);
+    h->functions = scripting_sources(s->scripts, &h->o.functions_n);
+    h->o.functions = h->functions;
 }
+
+void snapshot_head_free(struct snapshot_head *h) { mem_free(h->functions); }
 
 /* ---- the keys ---- */
 
@@ -106,6 +111,7 @@ static enum err write_all(struct server *s, struct sink *k, bool base, struct er
     while ((st = rdb_save_step(&saver, step_keys(cfg))) == RDB_SAVE_MORE)
         step_delay(cfg);
     rdb_save_end(&saver);
+    snapshot_head_free(&head);
     enum err e = st == RDB_SAVE_FAILED ? err_set(msg, out.err, "%s", out.msg.text) : ERR_NONE;
     rdb_out_free(&out);
     return e;

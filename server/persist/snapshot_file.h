@@ -16,10 +16,12 @@ struct snapshot_head {
     struct rdb_save_options o;
     struct rdb_aux aux[SNAPSHOT_AUX_MAX];
     char text[SNAPSHOT_AUX_MAX][48];
+    struct slice *functions;
 };
 /* As of now: the position in the stream of writes is this instant's. `base`: of an append-only
  * file. */
 void snapshot_head_fill(struct server *s, struct snapshot_head *h, bool base);
+void snapshot_head_free(struct snapshot_head *h);
 /* A new file; -1 and the sentence. */
 int snapshot_file_open(const char *temp, struct errmsg *msg);
 /* Synced, closed, renamed unless the names are the same, the folder synced; removed when any of

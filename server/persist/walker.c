@@ -204,6 +204,7 @@ struct walker *walker_start(struct server *s, const struct walker_spec *spec)
     snapshot_head_fill(s, &head, spec->base);
     rdb_walk_start(&w->walk, s->ks, &w->out, &head.o, &walk_hooks, w);
     w->hook = (struct touch_hook){ .before = before_change, .app = w };
+    snapshot_head_free(&head);
     w->walking = true;
     w->busy_us = loop_busy_us(s->loop);
     w->timer = loop_timer_new(s->loop, on_timer, w);
