@@ -133,11 +133,13 @@ bool stream_next(struct stream_iter *it)
     while (it->p) {
         while (entry_in_node(it)) {
             int from = stream_id_cmp(it->id, it->start), to = stream_id_cmp(it->id, it->end);
-            if (it->reverse ? from < 0 : to > 0) {
+            /* A deleted entry may lie above later ones: XSETID can take the last id back. */
+            bool counts = it->with_deleted || !it->deleted;
+            if (counts && (it->reverse ? from < 0 : to > 0)) {
                 it->p = NULL;
                 return false;
             }
-            if (from >= 0 && to <= 0 && (it->with_deleted || !it->deleted)) return true;
+            if (counts && from >= 0 && to <= 0) return true;
             if (!it->reverse) it->next = behind(it);
         }
         it->entry = 0;

@@ -107,7 +107,7 @@ static void reply_deadline(struct call *c, int64_t minus, bool seconds)
     }
     d -= minus;
     if (d < 0) d = 0;
-    reply_int(c, seconds ? (d + 500) / 1000 : d);
+    reply_int(c, seconds ? d / 1000 + (d % 1000 >= 500) : d);
 }
 
 static void cmd_ttl(struct call *c) { reply_deadline(c, c->now_ms, true); }

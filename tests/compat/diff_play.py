@@ -22,7 +22,7 @@ from diff_wire import Gone, Wire, encode, parse, split_replies, text  # noqa: E4
 from lib import REDIS_SERVER  # noqa: E402
 
 CONNECTIONS = {"A": 2, "B": 3, "C": 2, "D": 3}  # name: protocol; C and D wait, A and B do all else
-DATABASES = 3
+DATABASES = 16
 TXN = {b"MULTI", b"EXEC", b"DISCARD", b"RESET", b"WATCH"}
 OPTIONS = ["--hz", "500", "--client-output-buffer-limit", "normal 0 0 0", "--databases", "16"]
 SCAN_MAX = 100_000
@@ -49,6 +49,8 @@ class Side:
         self.process, self.which = process, which
         self.wires = {name: Wire(process.port) for name in CONNECTIONS}
         self.control = Wire(process.port)
+        self.ear = Wire(process.port)
+        self.ear.ask("PSUBSCRIBE", "__keyevent@*")
         self.ids = {name: w.value("CLIENT", "ID") for name, w in self.wires.items()}
 
     def wire3(self):
@@ -61,6 +63,7 @@ class Side:
             w.ask("RESET")
             if CONNECTIONS[name] == 3:
                 w.ask("HELLO", 3)
+        self.control.ask("SELECT", 0)
         self.control.ask("FLUSHALL")
         for user in users:
             self.control.ask("ACL", "DELUSER", user)
@@ -95,6 +98,7 @@ class Pair:
     def play(self, items, limits, users=("u1", "u2", "u3")):
         for side in self.sides():
             side.empty(limits, users)
+        self.listening = limits.get("notify-keyspace-events") == "KEA"
         self.items, self.queued = items, {name: None for name in CONNECTIONS}
         i = 0
         while i < len(items):
@@ -113,6 +117,11 @@ class Pair:
         self.count += len(commands)
         ours, theirs = self.ours.wires[name], self.theirs.wires[name]
         data = b"".join([encode(w) for w in commands])
+        self.exchange(name, commands, ours, theirs, data)
+        if self.listening:
+            self.compare_events(commands)
+
+    def exchange(self, name, commands, ours, theirs, data):
         if self.queued[name] is None and not any(w[0].upper() in TXN for w in commands):
             ours.send_marked(data)
             theirs.send_marked(data)
@@ -126,6 +135,26 @@ class Pair:
         a, at_a = self.read("ours", commands, lambda: ours.replies(n))
         b, at_b = self.read("theirs", commands, lambda: theirs.replies(n))
         self.compare(name, commands, a, b, at_a, at_b)
+
+    def compare_events(self, commands):
+        """The keyspace events of a batch, in order. A PING ends them: it comes behind all that was published."""
+        heard = []
+        for side in self.sides():
+            mark = side.ear.mark()
+            side.ear.send(encode([b"PING", mark]))
+            end = b"$%d\r\n%s\r\n" % (len(mark), mark)
+            heard.append(self.read(side.which, commands, lambda s=side, e=end: s.ear.read_until(e)))
+        x, y = heard
+        if x[:x.rindex(b"*2")] == y[:y.rindex(b"*2")]:
+            return
+        ours, theirs = [[parse(h, at)[0] for at in split_replies(h)[:-2]] for h in heard]
+        if any(map(known.failed_field, commands)):
+            ours, theirs = [[e for e in events if b"setbit" not in e[1][2][1]] for events in (ours, theirs)]
+            if ours == theirs:
+                return
+        first = next((i for i, (p, q) in enumerate(zip(ours, theirs)) if p != q), min(len(ours), len(theirs)))
+        told = [", ".join(event(e) for e in events[first:first + 3]) for events in (ours, theirs)]
+        raise Difference([b"EVENTS"], told[0], told[1])
 
     def read(self, who, commands, what):
         try:
@@ -347,6 +376,7 @@ class Pair:
             self.agree("SELECT", db)
             for (_, key) in sorted(self.agree("KEYS", "*")[1]):
                 self.agree("TYPE", key)
+                self.agree("PEXPIRETIME", key)
                 x, y = self.ask_both("DEBUG", "DIGEST-VALUE", key)
                 if x == y:
                     continue
@@ -359,6 +389,10 @@ class Pair:
                     raise Difference(words, text(p)[:1500], text(q)[:1500])
                 return True
         self.agree("SELECT", 0)
+
+
+def event(x):
+    return b" ".join(v[1] for v in x[1][2:]).decode("latin-1")
 
 
 def flat(x):

@@ -121,9 +121,12 @@ class Wire:
         self.send(data + encode([b"ECHO", m]))
 
     def read_marked(self):
-        while not self.buf.endswith(self.last_mark):
+        return self.read_until(self.last_mark)[:-len(self.last_mark)]
+
+    def read_until(self, end):
+        while not self.buf.endswith(end):
             self.more()
-        return self.take(len(self.buf))[:-len(self.last_mark)]
+        return self.take(len(self.buf))
 
     def ask(self, *words):
         """One command, its parsed reply."""

@@ -3,6 +3,7 @@
 byte, key spaces by DEBUG DIGEST, encodings and deadlines key by key.
 
     differential.py [--seed N] [--commands N] [--only FAMILY[,FAMILY]] [--go-on N] [--minutes N]
+                    [--story N]
 
 A run is made of stories: some thousand commands that begin with empty servers, on four connections with both
 protocols, in a setting of limits that makes encodings change often. At a difference the story is shortened until
@@ -82,7 +83,8 @@ class Author:
             if r.random() < 0.15:
                 items.append(("check",))
         items.append(("check",))
-        return items, r.choice(LIMITS)
+        heard = {"notify-keyspace-events": r.choice(["KEA", "", ""])}
+        return items, {**r.choice(LIMITS), **heard}
 
     def command(self):
         return self.grammar.command(self.c, self.box, self.weights)
@@ -232,10 +234,10 @@ def payloads_of(pair):
 
 
 class Run:
-    def __init__(self, seed, commands, only=(), go_on=1, minutes=None, options=()):
+    def __init__(self, seed, commands, only=(), go_on=1, minutes=None, options=(), first=0):
         self.seed, self.commands, self.only, self.go_on = seed, commands, list(only), go_on
         self.until = time.monotonic() + minutes * 60 if minutes else None
-        self.options, self.findings = options, []
+        self.options, self.findings, self.first = options, [], first
 
     def go(self):
         names = f" --only {','.join(self.only)}" if self.only else ""
@@ -257,7 +259,10 @@ class Run:
         sent = stories = 0
         seen = set()
         while sent < self.commands and len(seen) < self.go_on and not (self.until and time.monotonic() > self.until):
-            items, limits = author.story(min(STORY, self.commands))
+            items, limits = author.story(STORY)
+            if stories < self.first:
+                stories += 1
+                continue
             try:
                 pair.play(items, limits)
             except Difference as e:
@@ -277,7 +282,7 @@ class Run:
         if not pair.alive() or "no reply" in e.ours:
             pair.start()
         items, e = shorten(pair, items, limits, e)
-        said = f"--- story {story}, limits {limits['hash-max-listpack-entries']}\n{printed(items[-60:])}\n" \
+        said = f"--- story {story}, limits of {limits['hash-max-listpack-entries']}, events {limits['notify-keyspace-events'] or 'off'}\n{printed(items[-60:])}\n" \
                f"  at     {line(e.words)[:600]}\n  ours   {e.ours[:1500]}\n  theirs {e.theirs[:1500]}"
         self.findings.append(said)
         print(said, flush=True)
@@ -290,8 +295,9 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--go-on", type=int, default=1)
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--story", type=int, default=0, help="begin with that story")
     args = parser.parse_args()
-    run = Run(args.seed, args.commands, [f for f in args.only.split(",") if f], args.go_on, args.minutes)
+    run = Run(args.seed, args.commands, [f for f in args.only.split(",") if f], args.go_on, args.minutes, first=args.story)
     return 1 if run.go() else 0
 
 

@@ -28,7 +28,8 @@ GEOADD g -122.4 48.85 a | GEORADIUS g 2.26 48.90 1e308 FT WITHDIST | GEORADIUS g
 CONFIG SET zset-max-listpack-entries 3 | ZADD z -1e308 b | ZADD z -2.75 m0 1.5 0 -0 m10 | ZRANGESTORE y z 0 -1 | ZMPOP 1 y MIN COUNT 4 | ZADD z -0 n | ZRANGE z 0 -1 WITHSCORES | CONFIG SET zset-max-listpack-entries 128
 XADD x 1 8 1-1 | XGROUP CREATE x g $ | WATCH x | XGROUP DESTROY x g | MULTI | EXEC
 XADD x 1-1 a b | WATCH x | XSETID x 7-1 | MULTI | EXEC | COMMAND GETKEYS MIGRATE h 1 k 0 1 KEYS a b | COMMAND GETKEYS MIGRATE h 1 "" 0 1 KEYS a b
-PFADD p | PFDEBUG """ + "x" * 300 + " p"
+XADD x 1-10 a b | XADD x 7-1 a b | XDEL x 7-1 | XSETID x 2 | XADD x 5-18 a b | XRANGE x - 6-3 | XREVRANGE x + - | XREVRANGE x + 5-1 | XREAD STREAMS x 1-10 | XRANGE x 5-0 6-0 | XLEN x | XDEL x 5-18 | XRANGE x - +
+PFADD p | PEXPIREAT p 9223372036854775807 | EXPIRETIME p | TTL p | PEXPIRETIME p | PFDEBUG """ + "x" * 300 + " p"
 
 
 def test_found_resp2():
