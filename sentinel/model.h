@@ -197,6 +197,7 @@ struct sn_group {
     int64_t due;           /* next deadline of this group */
     size_t heap_pos;
     bool touched;          /* to be looked at before this step ends */
+    int64_t other_until;   /* our vote for somebody else is fresh until then */
     uint64_t voted_step;   /* the step in which the vote of leader_epoch was given */
 };
 

@@ -95,6 +95,8 @@ static void arm(struct sentinel *s)
 static void one_step(struct sentinel *s, struct sn_event ev)
 {
     ev.now_ms = loop_now_ms(s->loop);
+    /* The first save, and what an administrator is told, are in the configuration too. */
+    s->rewrite_now = ev.kind == SN_BOOT || ev.kind >= SN_ADM_MONITOR;
     sn_step(s->core, &ev, &s->actions);
     for (size_t i = 0; i < s->actions.list.n; i++)
         perform(s, i);
@@ -196,6 +198,7 @@ static void build(struct sentinel *s)
 
 static void take_down(struct sentinel *s)
 {
+    state_file_end(s);
     links_delete(s->links);
     scripts_delete(s->scripts);
     loop_timer_delete(s->due);

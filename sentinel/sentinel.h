@@ -18,6 +18,7 @@
 #include "core/net/resolve.h"
 #include "sentinel/config.h"
 #include "sentinel/core.h"
+#include "sentinel/state_log.h"
 
 struct sn_links;
 struct sn_scripts;
@@ -40,6 +41,10 @@ struct sentinel {
     VEC(struct sn_event) queued;
     bool stepping;
     int crash_code; /* not 0: a simulated crash; nothing more is done, the loop's turn ends it */
+    struct state_log state; /* what the file beside the configuration holds */
+    uint64_t state_size, state_whole; /* its bytes, and those of its last compaction */
+    struct loop_timer *rewrite; /* the configuration file follows a moment later */
+    bool rewrite_now;           /* an administrator waits for it */
     bool state_in_file; /* the configuration is a regular file and takes the state */
 };
 
@@ -55,8 +60,12 @@ void sentinel_event(struct sentinel *s, enum sn_level level, const char *name, c
 enum err state_file_load(struct sentinel *s);
 /* Adds the errors of all sentinel lines to those of `lines`; nothing is kept. */
 void state_file_check(struct conf_lines *lines);
-/* Merges the core's lines and the live directives into the configuration file, synced. */
+/* Appends what changed to the state file, synced: what a vote depends on. The configuration file is
+ * rewritten right after, or at once when an administrator's command waits for it. */
 enum err state_file_save(struct sentinel *s, struct errmsg *msg);
+/* Merges the core's lines and the live directives into the configuration file, synced. */
+enum err state_file_rewrite(struct sentinel *s, struct errmsg *msg);
+void state_file_end(struct sentinel *s);
 
 /* ---- commands ---- */
 extern const struct command cmds_sentinel[];

@@ -1,10 +1,25 @@
-/* The state lives in sentinel.conf itself, as operators and charts expect: our lines are put where
- * lines of the same directive stood, the rest of the file stays as it is. Written beside, synced,
- * renamed. A configuration that is no regular file (/dev/null) is never written. */
+/* Where the state is kept.
+ *
+ * <configuration>.state: what must survive a crash before anybody hears of it (epochs, votes,
+ * the master's address of each configuration) and what Redis' file has no words for. Changes are
+ * appended and synced; the file is compacted when it has grown (state_log.h).
+ *
+ * The configuration itself, as operators and charts expect: our lines are put where lines of the
+ * same directive stood, the rest stays as it is. Written beside, synced, renamed: a moment after
+ * the change, and before the answer to an administrator's command.
+ *
+ * At the start both are read. The state file counts when it is of the same Sentinel (myid), and
+ * only for what is newer there: an epoch, or a master of a greater configuration epoch. What an
+ * operator changed by hand in the configuration holds. A configuration that is no regular file
+ * (/dev/null) is never written, and has no state file. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/num.h"
 #include "core/conf/rewrite.h"
+#include "core/resp/read.h"
 #include "core/sys/file.h"
 #include "core/sys/log.h"
 #include "sentinel/scripts.h"
@@ -63,11 +78,166 @@ static enum err read_into(struct sn_core *core, struct conf_lines *lines, const 
     return e;
 }
 
+/* ---- the state file ---- */
+
+#define STATE_MAX (64u << 20)
+#define PATH_LEN 4200
+
+static void state_path(const struct sentinel *s, char *out)
+{
+    snprintf(out, PATH_LEN, "%s.state", s->start->config_file);
+}
+
+/* The line of the configuration with that directive (and group), or -1. */
+static ptrdiff_t find_line(const struct state_in *st, const struct slice *argv, int words)
+{
+    for (size_t i = 0; i < st->in.n; i++) {
+        const struct sn_line_in *l = &st->in.at[i];
+        bool same = l->argc > words;
+        for (int w = 0; w <= words && same; w++)
+            same = w ? slice_eq(l->argv[w], argv[w]) : slice_ieq(l->argv[w], argv[w]);
+        if (same) return (ptrdiff_t)i;
+    }
+    return -1;
+}
+
+static uint64_t epoch_in(const struct sn_line_in *l, int at)
+{
+    uint64_t v = 0;
+    if (l && l->argc > at) num_to_u64(l->argv[at], &v);
+    return v;
+}
+
+static const struct sn_line_in *line_at(const struct state_in *st, ptrdiff_t at)
+{
+    return at < 0 ? NULL : &st->in.at[at];
+}
+
+static void put_line(struct state_in *st, ptrdiff_t at, struct slice *argv, int argc)
+{
+    struct sn_line_in in = { .argv = argv, .argc = argc };
+    vec_push(&st->blocks, argv);
+    if (at >= 0) {
+        st->in.at[at] = in;
+    } else {
+        vec_push(&st->in, in);
+        vec_push(&st->lines, NULL);
+    }
+}
+
+/* A newer configuration is the master's address and its epoch together. */
+static bool newer_config(const struct state_in *st, const struct slice *argv)
+{
+    struct slice key[2] = { SLICE("config-epoch"), argv[1] };
+    uint64_t theirs = 0, ours = epoch_in(line_at(st, find_line(st, key, 1)), 2);
+    return num_to_u64(argv[2], &theirs) && theirs > ours;
+}
+
+/* One line of the state file: does it say more than the configuration? `moved`: the groups whose
+ * master is another one there. */
+static void merge(struct state_in *st, struct slice *argv, int argc, bool newer)
+{
+    bool epoch = argc > 1 && (slice_eqz(argv[0], "current-epoch") ||
+                              slice_eqz(argv[0], "leader-epoch"));
+    int words = argc > 2 ? 1 : 0;
+    ptrdiff_t at = find_line(st, argv, words);
+    uint64_t v = 0;
+    bool use = slice_starts(argv[0], "sentinel-");
+    if (use) at = -1;
+    if (epoch) use = num_to_u64(argv[argc - 1], &v) && v > epoch_in(line_at(st, at), argc - 1);
+    if (slice_eqz(argv[0], "config-epoch")) use = at >= 0 && newer;
+    if (slice_eqz(argv[0], "monitor")) use = at >= 0 && newer && argc == 5;
+    if (use && slice_eqz(argv[0], "monitor")) argv[4] = st->in.at[at].argv[4]; /* the quorum */
+    if (use && words && !slice_starts(argv[0], "sentinel-") && at < 0 &&
+        !slice_eqz(argv[0], "leader-epoch"))
+        use = false;
+    if (use) put_line(st, at, argv, argc);
+    else mem_free(argv);
+}
+
+static struct slice *split(struct slice text, int *argc)
+{
+    bool comment = slice_starts(text, "# ");
+    size_t skip = comment ? 2 : sizeof("sentinel ") - 1;
+    if (text.n < skip) return NULL;
+    return resp_split_line(slice_of(text.p + skip, text.n - skip), argc);
+}
+
+static bool of_this_sentinel(const struct state_in *st, const struct state_log *log)
+{
+    struct slice key = SLICE("myid");
+    ptrdiff_t at = find_line(st, &key, 0);
+    int argc = 0;
+    if (at < 0 || st->in.at[at].argc != 2 || !log->lines.n) return false;
+    struct slice *argv = split(str_slice(log->lines.at[0]), &argc);
+    bool same = argv && argc == 2 && slice_eqz(argv[0], "myid") &&
+                slice_eq(argv[1], st->in.at[at].argv[1]);
+    mem_free(argv);
+    return same;
+}
+
+static bool group_exists(const struct state_in *st, struct slice name)
+{
+    struct slice key[2] = { SLICE("monitor"), name };
+    return find_line(st, key, 1) >= 0;
+}
+
+static bool newer_in_log(const struct state_in *st, const struct state_log *log, struct slice name)
+{
+    bool newer = false;
+    for (size_t i = 0; i < log->lines.n && !newer; i++) {
+        int argc;
+        struct slice *argv = split(str_slice(log->lines.at[i]), &argc);
+        if (argv && argc == 3 && slice_eqz(argv[0], "config-epoch") && slice_eq(argv[1], name))
+            newer = newer_config(st, argv);
+        mem_free(argv);
+    }
+    return newer;
+}
+
+static void merge_log(struct state_in *st, const struct state_log *log)
+{
+    struct slice last = { 0 };
+    bool newer = false;
+    for (size_t i = 1; i < log->lines.n; i++) {
+        int argc;
+        struct slice *argv = split(str_slice(log->lines.at[i]), &argc);
+        if (!argv || !argc || (argc > 2 && !group_exists(st, argv[1]))) {
+            mem_free(argv);
+            continue;
+        }
+        /* Asked once a group: the first merged line of it changes the answer. */
+        if (slice_eqz(argv[0], "monitor")) {
+            last = argc > 1 ? argv[1] : last;
+            newer = newer_in_log(st, log, last);
+        }
+        merge(st, argv, argc, newer);
+    }
+}
+
+static void read_log(struct sentinel *s, struct state_in *st)
+{
+    char path[PATH_LEN];
+    struct buf b = { 0 };
+    struct errmsg msg;
+    struct state_log log = { 0 };
+    size_t good = 0;
+    if (!s->start->config_file || !file_is_regular(s->start->config_file)) return;
+    state_path(s, path);
+    if (!file_exists(path)) return;
+    if (!file_read(path, STATE_MAX, &b, &msg) &&
+        state_log_read(&log, buf_slice(&b), &good) && of_this_sentinel(st, &log))
+        merge_log(st, &log);
+    state_log_free(&log);
+    buf_free(&b);
+}
+
 enum err state_file_load(struct sentinel *s)
 {
     struct state_in st = { 0 };
     size_t bad = 0;
     sentinel_config_lines(&s->start->lines, take_line, &st);
+    read_log(s, &st);
     enum err e = read_into(s->core, &s->start->lines, &st, &bad);
     state_in_free(&st);
     return e;
@@ -128,7 +298,7 @@ static const char *const keys[] = {
     "sentinel master-reboot-down-after-period",
 };
 
-enum err state_file_save(struct sentinel *s, struct errmsg *msg)
+enum err state_file_rewrite(struct sentinel *s, struct errmsg *msg)
 {
     struct conf_rewrite *w;
     struct sn_lines lines = { 0 };
@@ -146,4 +316,77 @@ enum err state_file_save(struct sentinel *s, struct errmsg *msg)
     sn_lines_free(&lines);
     conf_rewrite_free(w);
     return e;
+}
+
+/* What is kept in the state file, of all lines. */
+static bool vital(const char *directive)
+{
+    static const char *const names[] = { "myid", "monitor", "config-epoch", "leader-epoch",
+                                         "current-epoch" };
+    if (directive[0] == '#') return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(directive, names[i]) == 0) return true;
+    return false;
+}
+
+#define COMPACT_BYTES (256u << 10) /* smaller files are left alone */
+
+static enum err append(struct sentinel *s, const char *path, struct slice bytes, bool whole,
+                       struct errmsg *msg)
+{
+    if (whole) {
+        s->state_size = s->state_whole = bytes.n;
+        return file_replace(path, bytes, msg);
+    }
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd < 0) return err_set(msg, ERR_IO, "%s: %m", path);
+    enum err e = file_append(fd, bytes, msg);
+    if (!e && fdatasync(fd) != 0) e = err_set(msg, ERR_IO, "%s: %m", path);
+    close(fd);
+    s->state_size += bytes.n;
+    return e;
+}
+
+static void on_rewrite(void *arg)
+{
+    struct sentinel *s = arg;
+    struct errmsg msg;
+    if (state_file_rewrite(s, &msg))
+        log_warning("The configuration file cannot be rewritten: %s", msg.text);
+}
+
+/* A failed append may have left half a batch: the next save writes the file anew. */
+enum err state_file_save(struct sentinel *s, struct errmsg *msg)
+{
+    char path[PATH_LEN];
+    struct sn_lines lines = { 0 };
+    VEC(struct slice) keep = { 0 };
+    struct buf out = { 0 };
+    if (!s->state_in_file) return ERR_NONE;
+    state_path(s, path);
+    bool whole = !s->state_size || !file_exists(path) ||
+                 (s->state_size > COMPACT_BYTES && s->state_size > 4 * s->state_whole);
+    sn_state_write(s->core, &lines);
+    for (size_t i = 0; i < lines.at.n; i++)
+        if (vital(lines.at.at[i].directive)) vec_push(&keep, str_slice(lines.at.at[i].text));
+    state_log_write(&s->state, keep.at, keep.n, whole, &out);
+    enum err e = buf_size(&out) ? append(s, path, buf_slice(&out), whole, msg) : ERR_NONE;
+    if (e) s->state_size = 0;
+    vec_free(&keep);
+    sn_lines_free(&lines);
+    buf_free(&out);
+    if (e) return e;
+    if (s->rewrite_now) return state_file_rewrite(s, msg);
+    if (!s->rewrite) s->rewrite = loop_timer_new(s->loop, on_rewrite, s);
+    loop_timer_after(s->rewrite, 0);
+    return ERR_NONE;
+}
+
+void state_file_end(struct sentinel *s)
+{
+    struct errmsg msg;
+    if (s->rewrite) loop_timer_delete(s->rewrite);
+    s->rewrite = NULL;
+    if (s->state_in_file) state_file_rewrite(s, &msg);
+    state_log_free(&s->state);
 }

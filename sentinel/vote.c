@@ -4,6 +4,7 @@
 #include "sentinel/group.h"
 #include "sentinel/view.h"
 
+#define FAITH_MS 200    /* no vote for another so soon after one that was given away */
 #define YIELD_MS 10000 /* longest time that we leave to the one we voted for */
 
 void sn_epoch_seen(struct sn_group *g, uint64_t epoch)
@@ -64,6 +65,9 @@ static bool master_well(const struct sn_group *g)
 static bool may_vote(const struct sn_group *g, uint64_t epoch, struct slice runid, bool wanted)
 {
     if (epoch <= g->saved.leader_epoch || epoch <= g->saved.config_epoch) return false;
+    /* Whom we voted for a moment ago may be about to promote. */
+    bool other = g->saved.leader[0] && !slice_ieqz(runid, g->saved.leader);
+    if (other && g->core->now < g->other_until) return false;
     /* For ourselves we were told to (SENTINEL FAILOVER) or have seen enough. */
     return slice_eqz(runid, g->core->saved.myid) || (!leading(g) && (wanted || !master_well(g)));
 }
@@ -79,6 +83,8 @@ struct sn_vote sn_vote(struct sn_group *g, uint64_t epoch, struct slice runid, b
         s->leader_epoch = epoch;
         slice_cstr(runid, s->leader, sizeof(s->leader));
         g->voted_step = core->step;
+        bool other = !slice_ieqz(runid, core->saved.myid);
+        g->other_until = other ? core->now + FAITH_MS : core->now;
         sn_actions_persist(core->out);
         sn_emit(core, SN_EVT_VOTE, g->master, "%s %llu", s->leader, (unsigned long long)epoch);
         sn_record_vote(g, core->saved.myid, s->leader);

@@ -132,7 +132,8 @@ bool gates_stale(const struct server *s)
 static bool fence(struct call *c)
 {
     struct server *s = server_of(c);
-    if (__builtin_expect(c->client->flags & CLIENT_SENTINEL, 0)) fencing_heard(s->fencing, c->client);
+    if (__builtin_expect(c->client->flags & CLIENT_SENTINEL, 0))
+        fencing_heard(s->fencing, c->client);
     if (!(flags_of(c) & CMD_WRITE) || !s->is_master || from_master(c)) return true;
     const char *why = fencing_refuses(s->fencing);
     return why ? refuse(c, why) : true;

@@ -1,4 +1,3 @@
-#include "server/fencing.h"
 #include "server/info.h"
 
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "core/front/stats.h"
 #include "core/sys/clock.h"
 #include "replication/replication.h"
+#include "server/fencing.h"
 #include "server/block.h"
 #include "server/config.h"
 #include "server/cron.h"

@@ -3,7 +3,7 @@ import signal
 import threading
 import time
 
-from lib import Client, ReplyError, Stage, ours_only, wait_for
+from lib import Client, ReplyError, Stage, ours_only, read_file, wait_for, write_file
 from test_failover import agreed, master_port, rows, started
 
 
@@ -230,3 +230,23 @@ def test_forget():
         lines = sentinels[0].cmd("SENTINEL", "EXPLAIN", "m")
         assert any(l.startswith(b"warning: two Sentinels only") for l in lines), lines
         assert any(l.startswith(b"would: ") for l in lines), lines
+
+
+@ours_only
+def test_state_survives_an_old_configuration():
+    """What was voted and decided is kept beside the configuration, even where that could not follow."""
+    with Stage() as st:
+        servers, sentinels = started(st, 5000)
+        watch = sentinels[0]
+        path = watch.argv[1] if watch.argv[1].endswith("conf") else next(a for a in watch.argv if a.endswith("conf"))
+        old_text = read_file(path)
+        old = master_port(watch)
+        sentinels[1].cmd("SENTINEL", "FAILOVER", "m")
+        new = one_master(sentinels, servers, old)
+        for s in sentinels:
+            s.kill()
+            s.wait()
+        assert f"monitor m 127.0.0.1 {new}" in read_file(path + ".state")
+        write_file(path, old_text)
+        again = st.start(watch.argv, watch.port, name="s%d" % watch.port)
+        assert master_port(again) == new

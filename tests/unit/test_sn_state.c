@@ -1,3 +1,4 @@
+#include "sentinel/state_log.h"
 #include "tests/unit/sn_fixture.h"
 
 /* All lines of a core, a newline behind each. */
@@ -131,9 +132,45 @@ START_TEST(a_peer_without_id_is_ignored)
 }
 END_TEST
 
+static void save(struct state_log *l, struct buf *file, const char *a, const char *b, bool whole)
+{
+    struct slice lines[] = { slice_z(a), slice_z(b ? b : "") };
+    state_log_write(l, lines, b ? 2 : 1, whole, file);
+}
+
+START_TEST(state_log_keeps_whole_batches)
+{
+    struct state_log l = { 0 }, in = { 0 };
+    struct buf file = { 0 };
+    size_t good;
+    save(&l, &file, "one", "two", true);
+    size_t first = buf_size(&file);
+    save(&l, &file, "one", "two", false);
+    ck_assert_uint_eq(buf_size(&file), first); /* nothing new */
+    save(&l, &file, "one", "deux", false);
+    size_t second = buf_size(&file);
+    save(&l, &file, "un", NULL, false);
+    for (size_t cut = 0; cut <= buf_size(&file); cut++) {
+        bool ours = state_log_read(&in, slice_of(buf_head(&file), cut), &good);
+        ck_assert_int_eq(ours, cut >= sizeof(STATE_LOG_HEAD) - 1);
+        ck_assert_uint_eq(in.lines.n, cut < first ? 0 : cut < buf_size(&file) ? 2 : 1);
+        if (cut >= second && cut < buf_size(&file))
+            ck_assert(slice_eqz(str_slice(in.lines.at[1]), "deux"));
+        if (cut == buf_size(&file)) ck_assert(slice_eqz(str_slice(in.lines.at[0]), "un"));
+    }
+    buf_head(&file)[second - 2] ^= 1; /* a byte of the second batch: it and all behind it go */
+    ck_assert(state_log_read(&in, buf_slice(&file), &good));
+    ck_assert_uint_eq(good, first);
+    state_log_free(&l);
+    state_log_free(&in);
+    buf_free(&file);
+}
+END_TEST
+
 static const struct unit_case cases[] = {
     UNIT(written_text_rebuilds_the_core),
     UNIT(bad_lines_in_redis_words),
     UNIT(a_peer_without_id_is_ignored),
+    UNIT(state_log_keeps_whole_batches),
 };
 UNIT_MAIN("sn_state", cases)

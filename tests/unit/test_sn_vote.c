@@ -31,6 +31,9 @@ START_TEST(one_vote_an_epoch_saved_first)
     ck_assert_ptr_null(fx_act(&f, SN_DO_PERSIST, 0));
     a = ask(&f, "2", ID_C);
     ck_assert(slice_eqz(a->text, ID_B) && a->epoch == 3);
+    a = ask(&f, "4", ID_C); /* B may be about to promote */
+    ck_assert(slice_eqz(a->text, ID_B) && a->epoch == 3);
+    f.now += 250;
     a = ask(&f, "4", ID_C);
     ck_assert(slice_eqz(a->text, ID_C) && a->epoch == 4);
     ck_assert_uint_eq(f.core->saved.current_epoch, 4);
