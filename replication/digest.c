@@ -55,6 +55,7 @@ static void end_window(struct digest *d)
         d->kept[d->at / DIGEST_WINDOW % DIGEST_KEPT] = d->last;
     }
     d->hash = SEED;
+    d->word = d->word_n = 0; /* one that began anywhere is aligned from here on */
 }
 
 void digest_add(struct digest *d, struct slice bytes)

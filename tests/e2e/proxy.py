@@ -79,6 +79,7 @@ def reset(*socks):
     for s in socks:
         try:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.shutdown(socket.SHUT_RD)  # wakes the thread that reads from it: only then close() closes
             s.close()
         except OSError:
             pass
