@@ -152,6 +152,23 @@ bool replication_read(struct replication *r, int64_t first, size_t n, struct buf
     return true;
 }
 
+int64_t replication_applying(const struct replication *r)
+{
+    return r->link.offset + (int64_t)(r->link.scanned - r->link.request.size);
+}
+
+int64_t replication_held(const struct replication *r) { return feed_held(&r->feed); }
+
+int64_t replication_slowest(const struct replication *r)
+{
+    int64_t slowest = INT64_MAX;
+    ilist_each((struct ilist *)&r->replicas, node, next) {
+        const struct peer *p = &ilist_of(node, struct replica, node)->peer;
+        if (peer_online(p) && p->acked >= 0 && p->acked < slowest) slowest = p->acked;
+    }
+    return slowest < INT64_MAX ? slowest : -1;
+}
+
 void replication_settle(struct replication *r)
 {
     if (r->replicas_n == 0 || !r->want_acks) return;

@@ -39,6 +39,13 @@ void replication_append(struct replication *r, int db, struct slice bytes);
 bool replication_wants_stream(const struct replication *r); /* false: the host need not encode */
 /* Bytes first .. first + n - 1 of the stream, appended to `out`; false: they are not all held. */
 bool replication_read(struct replication *r, int64_t first, size_t n, struct buf *out);
+/* While the host applies a command of the master's stream: the offset before it. Whatever lies in
+ * front of it since the last one (GETACK) stands right before its bytes. */
+int64_t replication_applying(const struct replication *r);
+/* How many of the stream's last bytes can be read again. */
+int64_t replication_held(const struct replication *r);
+/* The offset that the slowest of our replicas has acknowledged; -1: there is none. */
+int64_t replication_slowest(const struct replication *r);
 /* What replication itself adds at the end of a turn (GETACK); then the host keeps the stream's
  * bytes, then they may leave: replication_flush. */
 void replication_settle(struct replication *r);

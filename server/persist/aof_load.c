@@ -147,6 +147,7 @@ static void annotation(struct aof_loader *l, struct slice line)
     if (word && n > 0) {
         if (slice_eqz(word[0], "#REPL")) place_said(l, word, n);
         else if (slice_eqz(word[0], "#FEED") && n == 2) advance(l, word[1]);
+        else if (slice_eqz(word[0], "#PAST") && n == 2 && l->place.known) keep_tail(l, word[1]);
         else if (slice_eqz(word[0], "#LOCAL") && n == 2) num_to_u64(word[1], &l->local_left);
     }
     mem_free(word);

@@ -3,7 +3,8 @@
  *     #REPL <id> <offset> <db>     here the data is the effect of so many bytes of that history;
  *                                  the commands that follow are its next bytes
  *     #REPL -                      the place is not known from here on
- *     #FEED "<bytes>"              bytes of the stream that change nothing (PING, GETACK)
+ *     #FEED "<bytes>"              bytes of the stream that change nothing (PING, PUBLISH)
+ *     #PAST "<bytes>"              bytes of the stream just before the place, in order
  *     #LOCAL <n>                   the next n bytes are commands that the stream does not have
  *
  * So the place is known at the end of every command, however the file ends. */
@@ -19,7 +20,10 @@
 #include "server/persist/aof_state.h"
 #include "server/server.h"
 
-#define FEED_NOTE_MAX 96 /* longer bytes of others are not kept: a new place is said behind them */
+#define FEED_NOTE_MAX (16 * 1024) /* beyond: not kept, a new place is said behind them */
+#define FEED_LINE_MAX 200         /* bytes of a line: each may take four */
+#define PAST_MIN (64 * 1024)
+#define PAST_MAX (4 * 1024 * 1024)
 
 static void put(struct aof *a, struct slice bytes)
 {
@@ -84,14 +88,24 @@ static void select_db(struct aof *a, int db)
     a->db = db;
 }
 
-static void note_feed(struct aof *a, struct slice bytes)
+static void put_quoted(struct aof *a, const char *name, struct slice bytes)
 {
     struct buf line = { 0 };
-    buf_putz(&line, "#FEED ");
-    monitor_quote(&line, bytes);
-    buf_putz(&line, "\r\n");
+    for (size_t at = 0; at < bytes.n;) {
+        size_t n = bytes.n - at < FEED_LINE_MAX ? bytes.n - at : FEED_LINE_MAX;
+        buf_putz(&line, name);
+        buf_putc(&line, ' ');
+        monitor_quote(&line, slice_of(bytes.p + at, n));
+        buf_putz(&line, "\r\n");
+        at += n;
+    }
     put(a, buf_slice(&line));
     buf_free(&line);
+}
+
+static void note_feed(struct aof *a, struct slice bytes)
+{
+    put_quoted(a, "#FEED", bytes);
     a->place.offset += (int64_t)bytes.n;
 }
 
@@ -160,6 +174,21 @@ void aof_place_aside(struct aof *a, int db, struct slice bytes)
     a->in_unit = true;
 }
 
+void aof_place_past(struct aof *a)
+{
+    struct aof_place here;
+    struct buf bytes = { 0 };
+    if (!aof_place_now(a, &here)) return;
+    int64_t slowest = replication_slowest(a->s->repl);
+    int64_t n = slowest < 0 ? PAST_MIN : here.offset - slowest + PAST_MIN;
+    if (n > PAST_MAX) n = PAST_MAX;
+    if (n > replication_held(a->s->repl)) n = replication_held(a->s->repl);
+    say(a, here.replid, here.offset, here.db);
+    if (replication_read(a->s->repl, here.offset - n + 1, (size_t)n, &bytes))
+        put_quoted(a, "#PAST", buf_slice(&bytes));
+    buf_free(&bytes);
+}
+
 void aof_place_flush(struct aof *a)
 {
     struct aof_place here;
@@ -185,6 +214,16 @@ static void skip_stream(struct aof *a, struct slice raw)
     if (a->place.said != AOF_SAID_PLACE) return;
     if (raw.n <= FEED_NOTE_MAX) note_feed(a, raw);
     else say(a, a->place.replid, a->place.offset + (int64_t)raw.n, a->s->master_client->db);
+}
+
+/* What replication kept to itself stands before the command's bytes. */
+static void note_before(struct aof *a, struct slice raw)
+{
+    int64_t before = replication_applying(a->s->repl), gap = before - a->place.offset;
+    if (a->place.said != AOF_SAID_PLACE || gap == 0) return;
+    if (gap > 0 && before - gap >= replication_offset(a->s->repl))
+        skip_stream(a, slice_of(raw.p - gap, (size_t)gap));
+    else say(a, a->place.replid, before, a->s->master_client->db);
 }
 
 static void put_stream(struct aof *a, int argc, const struct slice *argv, struct slice raw)
@@ -214,6 +253,7 @@ void aof_stream(struct aof *a, int argc, const struct slice *argv, struct slice 
         a->unit_offset = a->place.offset;
     }
     if (a->place.said == AOF_SAID_NOTHING) say_none(a);
+    note_before(a, raw);
     if (changes_nothing(a, argc, argv)) skip_stream(a, raw);
     else put_stream(a, argc, argv, raw);
     if (a->in_unit && (slice_ieqz(argv[0], "EXEC") || slice_ieqz(argv[0], "DISCARD"))) end_unit(a);

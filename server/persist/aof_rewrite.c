@@ -62,6 +62,7 @@ static enum err begin_named_incr(struct aof *a, struct errmsg *msg)
     aof_manifest_free(&a->manifest);
     a->manifest = m;
     aof_switch(a, fd, 0);
+    aof_place_past(a);
     return ERR_NONE;
 }
 
@@ -74,6 +75,7 @@ static enum err begin_temp_incr(struct aof *a, struct errmsg *msg)
     str_free(&path);
     if (fd < 0) return ERR_IO;
     aof_switch(a, fd, 0);
+    aof_place_past(a);
     a->temp_incr = true;
     return ERR_NONE;
 }

@@ -107,6 +107,8 @@ void aof_place_append(struct aof *a, int db, struct slice bytes);
 void aof_place_aside(struct aof *a, int db, struct slice bytes);
 /* Bytes of the stream that went by without us (PING, GETACK) are noted. */
 void aof_place_flush(struct aof *a);
+/* A new increment begins: says the place, and what replicas may still lack of the bytes before. */
+void aof_place_past(struct aof *a);
 /* Our position in the stream at this moment; false: none. */
 bool aof_place_now(const struct aof *a, struct aof_place *out);
 
