@@ -164,7 +164,8 @@ int64_t replication_slowest(const struct replication *r)
     int64_t slowest = INT64_MAX;
     ilist_each((struct ilist *)&r->replicas, node, next) {
         const struct peer *p = &ilist_of(node, struct replica, node)->peer;
-        if (peer_online(p) && p->acked >= 0 && p->acked < slowest) slowest = p->acked;
+        int64_t acked = p->acked < 0 ? 0 : p->acked;
+        if (peer_is_replica(p) && acked < slowest) slowest = acked;
     }
     return slowest < INT64_MAX ? slowest : -1;
 }

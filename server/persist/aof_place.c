@@ -22,7 +22,7 @@
 
 #define FEED_NOTE_MAX (16 * 1024) /* beyond: not kept, a new place is said behind them */
 #define FEED_LINE_MAX 200         /* bytes of a line: each may take four */
-#define PAST_MIN (64 * 1024)
+#define PAST_MIN (1024 * 1024)
 #define PAST_MAX (4 * 1024 * 1024)
 
 static void put(struct aof *a, struct slice bytes)

@@ -27,6 +27,7 @@ class Load:
                                  ("SADD", "s", n % 211), ("SPOP", "s"), ("PUBLISH", "ch", "x" * (n % 200))]
                         c.pipeline(batch)
                         self.done += 1
+                        self.over.wait(0.002)
             except (OSError, EOFError, ReplyError):
                 self.over.wait(0.02)
 
@@ -58,7 +59,7 @@ def count(p, what):
 
 def start(stage, port, name, binary, *options):
     p = stage.server("--appendonly", "yes", "--repl-diskless-sync-delay", "0",
-                     "--repl-backlog-size", "64mb", "--auto-aof-rewrite-min-size", "300kb",
+                     "--repl-backlog-size", "64mb", "--auto-aof-rewrite-min-size", "2mb",
                      *options, binary=binary, port=port, name=name)
     wait_for("the data to be loaded", lambda: p.info("persistence")["loading"] == "0")
     return p
