@@ -39,8 +39,8 @@ void replication_append(struct replication *r, int db, struct slice bytes);
 bool replication_wants_stream(const struct replication *r); /* false: the host need not encode */
 /* Bytes first .. first + n - 1 of the stream, appended to `out`; false: they are not all held. */
 bool replication_read(struct replication *r, int64_t first, size_t n, struct buf *out);
-/* While the host applies a command of the master's stream: the offset before it. Whatever lies in
- * front of it since the last one (GETACK) stands right before its bytes. */
+/* While the host applies a command of the master's stream: the offset before it. What lies between
+ * the last one and it (GETACK) stands right before its bytes. */
 int64_t replication_applying(const struct replication *r);
 /* How many of the stream's last bytes can be read again. */
 int64_t replication_held(const struct replication *r);
