@@ -18,7 +18,17 @@
 /* --- looking at it --- */
 
 bool node_data_is_master(const struct node *n) { return data_of(n)->is_master; }
-bool node_data_link_up(const struct node *n) { return link_is_up(&data_of(n)->link); }
+/* Really: a connection whose other end has died looks alive until something is sent. */
+bool node_data_link_up(const struct node *n)
+{
+    const struct data *d = data_of(n);
+    struct node *m = node_data_follows(n);
+    if (!link_is_up(&d->link) || !m || !m->alive) return false;
+    for (const struct dconn *c = data_of(m)->conns; c; c = c->next)
+        if (c->end == (d->link_end ^ 1) && c->peer && !c->closing) return true;
+    return false;
+}
+
 int64_t node_data_offset(const struct node *n) { return feed_end(&data_of(n)->feed); }
 const char *node_data_replid(const struct node *n) { return history_id(&data_of(n)->history); }
 const struct toy *node_data_toy(const struct node *n) { return &data_of(n)->toy; }
