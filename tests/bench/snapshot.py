@@ -6,7 +6,7 @@
 Each server gets the same mixed keys (strings, short hashes, lists, sets, sorted sets); then BGSAVE runs under
 each load of random SETs: none, so many a second, or redis-benchmark with 50 clients at depth 16. Shown are medians:
 the wall time of the save, the slowest of PINGs sent each 2 ms by a client of its own, the most memory above that of
-the moment before (the process' resident pages, and what a child has for itself), and how many writes were
+the moment before (the process' resident pages, and what a child has for itself), rdb_last_cow_size, and how many writes were
 done during the save, as a share of the rate before. TANIST_BUILD names the build folder (a release build).
 """
 import argparse
@@ -144,7 +144,7 @@ class Load:
 
 
 def save(server, kind, keys):
-    """(wall seconds, slowest PING ms, memory above in %, share of the rate before in %)"""
+    """(wall seconds, slowest PING ms, memory above in %, rdb_last_cow_size in %, share of the rate before in %)"""
     load = Load(server, kind, keys)
     time.sleep(1.5)
     n0, t0 = server.commands(), time.perf_counter()
@@ -170,8 +170,10 @@ def save(server, kind, keys):
     slowest = out.get()
     p.join()
     load.end()
-    assert server.c.info("persistence")["rdb_last_bgsave_status"] == "ok"
-    return wall, slowest * 1000, 100 * most / steady, 100 * during / before if before > 100 else 0
+    info = server.c.info("persistence")
+    assert info["rdb_last_bgsave_status"] == "ok"
+    return (wall, slowest * 1000, 100 * most / steady, 100 * int(info["rdb_last_cow_size"]) / steady,
+            100 * during / before if before > 100 else 0)
 
 
 def main():
@@ -188,7 +190,7 @@ def main():
         os.unlink(data)
         try:
             print(f"{o.keys} keys; " + ", ".join(f"{s.name} {s.resident() >> 20} MB" for s in servers))
-            print(f"{'load':8} {'who':6} {'save s':>8} {'PING ms':>8} {'memory':>8} {'writes':>8}", flush=True)
+            print(f"{'load':8} {'who':6} {'save s':>8} {'PING ms':>8} {'memory':>8} {'its cow':>8} {'writes':>8}", flush=True)
             for kind in o.loads.split(","):
                 got = {s.name: [] for s in servers}
                 for _ in range(o.rounds):
@@ -196,7 +198,7 @@ def main():
                         got[s.name].append(save(s, kind, o.keys))
                 for s in servers:
                     m = [statistics.median(column) for column in zip(*got[s.name])]
-                    print(f"{kind:8} {s.name:6} {m[0]:8.2f} {m[1]:8.1f} {m[2]:7.1f}% {m[3]:7.0f}%", flush=True)
+                    print(f"{kind:8} {s.name:6} {m[0]:8.2f} {m[1]:8.1f} {m[2]:7.1f}% {m[3]:7.1f}% {m[4]:7.0f}%", flush=True)
         finally:
             for s in servers:
                 s.end()
