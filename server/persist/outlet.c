@@ -13,11 +13,13 @@
 #include "core/rdb/save.h"
 #include "core/rdb/types.h"
 #include "core/sys/bg.h"
+#include "core/sys/clock.h"
 #include "core/sys/file.h"
 #include "server/persist/snapshot_file.h"
 
 #define SYNC_EVERY_BYTES (4u << 20)
 #define POLL_MS 5                  /* how often a full pipe's writer looks whether it is to stop */
+#define SLOW_DOWN_MS 4
 #define SPILL_STEP_BYTES (64 * 1024)
 
 struct outlet {
@@ -197,10 +199,13 @@ static void run_piece(void *arg)
         rdb_put_raw(&o->out, buf_slice(&p->bytes), &p->raw);
         if (o->out.err) fail(o, &o->out.msg);
     }
-    atomic_fetch_sub(&o->waiting, n);
     buf_free(&p->bytes);
     vec_free(&p->raw.strings);
     mem_free(p);
+    pthread_mutex_lock(&o->lock);
+    atomic_fetch_sub(&o->waiting, n);
+    pthread_cond_broadcast(&o->changed);
+    pthread_mutex_unlock(&o->lock);
 }
 
 static void set_value_state(struct outlet_value *v, enum value_state to)
@@ -361,6 +366,18 @@ void outlet_value_settle(struct outlet_value *v)
 }
 
 void outlet_value_free(struct outlet_value *v) { mem_free(v); }
+
+void outlet_slow_down(struct outlet *o)
+{
+    if (atomic_load(&o->waiting) <= o->spec.memory_max) return;
+    int64_t until_ms = clock_wall_ms() + SLOW_DOWN_MS;
+    struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
+    pthread_mutex_lock(&o->lock);
+    while (atomic_load(&o->waiting) > o->spec.memory_max && works(o) &&
+           pthread_cond_timedwait(&o->changed, &o->lock, &until) == 0) {
+    }
+    pthread_mutex_unlock(&o->lock);
+}
 
 void outlet_finish(struct outlet *o) { bg_do(o->bg, run_finish, o); }
 enum outlet_state outlet_state(const struct outlet *o)

@@ -4,7 +4,8 @@
  * The loop's thread puts pieces; they leave in order. A file ends synced and under its name. A
  * pipe may be slow: pieces wait in memory, and past `memory_max` of them what is due next waits in
  * a file without a name beside the snapshots (it is read back in order). The caller looks at
- * outlet_waiting() and makes no more than is asked of it when that is high.
+ * outlet_waiting() and makes no more than is asked of it when that is high; what others force it
+ * to make comes with outlet_slow_down().
  * Owns the thread, the descriptor and what waits. Made and ended by persist/walker.
  * Layer server, shell. Tests: tests/e2e/test_snapshot. */
 #ifndef SERVER_PERSIST_OUTLET_H
@@ -47,6 +48,9 @@ enum outlet_state outlet_state(const struct outlet *o);
 /* Why it failed; after OUTLET_FAILED. */
 const char *outlet_error(const struct outlet *o);
 size_t outlet_waiting(const struct outlet *o); /* bytes put and not yet gone from memory */
+/* Back-pressure on those who force bytes out: waits, but not for long, while more is waiting than
+ * may. */
+void outlet_slow_down(struct outlet *o);
 size_t outlet_peak(const struct outlet *o);
 uint64_t outlet_spilled(const struct outlet *o);
 /* Ends the thread; what has not become the file under its name is removed. */

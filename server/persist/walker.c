@@ -71,7 +71,13 @@ static void send(struct walker *w)
     outlet_put(w->outlet, &w->out.buf, &w->raw);
 }
 
-static void on_full(void *arg) { send(arg); }
+/* What writes force out comes as fast as the outlet takes it, once it holds as much as it may. */
+static void on_full(void *arg)
+{
+    struct walker *w = arg;
+    send(w);
+    outlet_slow_down(w->outlet);
+}
 
 /* ---- large values ---- */
 
