@@ -10,6 +10,7 @@
 #include "core/types/set.h"
 #include "core/types/zset.h"
 #include "server/config.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 
 #define FLUSH_BYTES (256 * 1024)
@@ -157,11 +158,23 @@ static void put_db(struct writer *w, struct ks_db *db)
     table_iter_end(&it);
 }
 
+static void put_functions(struct server *s, struct writer *w)
+{
+    size_t n;
+    struct slice *sources = scripting_sources(s->scripts, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct slice words[] = { SLICE("FUNCTION"), SLICE("LOAD"), sources[i] };
+        resp_command(&w->out, 3, words);
+    }
+    mem_free(sources);
+}
+
 enum err aof_write_commands(struct server *s, rdb_write_fn *write, void *app, struct errmsg *msg)
 {
     struct writer w = { .write = write, .app = app, .msg = msg };
     if (s->config->aof_timestamp_enabled)
         buf_fmt(&w.out, "#TS:%lld\r\n", (long long)(clock_wall_ms() / 1000));
+    put_functions(s, &w);
     for (int i = 0; i < s->ks->n && !w.err; i++)
         if (ks_count(ks_db(s->ks, i))) put_db(&w, ks_db(s->ks, i));
     flush(&w, 1);

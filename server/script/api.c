@@ -34,8 +34,7 @@ static int api_status_reply(lua_State *L) { return single(L, "ok"); }
 static int api_error_reply(lua_State *L)
 {
     if (lua_gettop(L) != 1 || lua_type(L, -1) != LUA_TSTRING) return single(L, "err");
-    struct slice s;
-    s.p = lua_tolstring(L, 1, &s.n);
+    struct slice s = slice_z(lua_tostring(L, 1)); /* ends at a zero */
     errors_push_coded(L, s.n && s.p[0] == '-' ? slice_of(s.p + 1, s.n - 1) : s);
     return 1;
 }

@@ -206,7 +206,9 @@ static size_t counted(lua_State *L, const struct data *d, int *results)
     if (*results == 0 || !lua_isnumber(L, -1))
         luaL_error(L, "format 'c0' needs a previous size");
     double said = lua_tonumber(L, -1);
-    size_t size = said >= 0 && said < (double)SIZE_MAX ? (size_t)said : SIZE_MAX;
+    size_t size = SIZE_MAX; /* too many, for what is no number of bytes */
+    if (said > -1 && said < 18446744073709551616.0) size = said > 0 ? (size_t)said : 0;
+    else if (said > 0) size = 0; /* beyond all sizes, as the reference has it */
     lua_pop(L, 1);
     --*results;
     need(L, d, size);
