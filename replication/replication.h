@@ -44,8 +44,7 @@ bool replication_read(struct replication *r, int64_t first, size_t n, struct buf
 int64_t replication_applying(const struct replication *r);
 /* How many of the stream's last bytes can be read again. */
 int64_t replication_held(const struct replication *r);
-/* The offset that the slowest of our replicas has acknowledged, 0 if one has not; -1: there is none.
- */
+/* The offset that the slowest of our replicas has acknowledged, 0 if one has not; -1: none. */
 int64_t replication_slowest(const struct replication *r);
 /* What replication itself adds at the end of a turn (GETACK); then the host keeps the stream's
  * bytes, then they may leave: replication_flush. */

@@ -147,6 +147,7 @@ def steps(first, last, every):
                 wait_for("the server", lambda: p.proc.poll() is not None or p.cmd("PING"))
                 with p.client() as c:
                     def rewritten():
+                        assert p.proc.poll() is None
                         i = c.info("persistence")
                         failed = i["aof_last_bgrewrite_status"] == "err" # the child died, not we
                         return failed or (i["aof_rewrite_in_progress"] == "0" and i["aof_rewrite_scheduled"] == "0")
@@ -182,7 +183,7 @@ def steps(first, last, every):
 
 @ours_only
 def test_dies_between_steps():
-    steps(3, 60, 8)
+    steps(3, 48, 5)
 
 
 def main(argv):
