@@ -24,6 +24,8 @@ struct repl_host {
     /* One command of the master's stream, in the order of the stream. `raw`: its bytes as received.
      * Returns false when it could not be understood (protocol fault: the link is given up). */
     bool (*apply)(void *arg, int argc, const struct slice *argv, struct slice raw);
+    /* Keys of commands that follow: bring their memory near. A hint; NULL: none is wanted. */
+    void (*prefetch)(void *arg, const struct slice *keys, int n);
     /* The database that the stream has selected (kept by the host's pseudo client); set after a
      * full sync or when a cached position is taken up again. */
     int (*stream_db)(void *arg);

@@ -8,7 +8,7 @@
 #include "replication/link_steps.h"
 
 /* A link that lived at least this long is lost, not refused: it is asked for again at once. */
-#define LIVED_MS 1000
+#define LIVED_MS 250
 #define STREAM_BULK_MAX (SIZE_MAX / 4) /* a master's stream is not bound by proto-max-bulk-len */
 
 void link_actions_reset(struct link_actions *a)

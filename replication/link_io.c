@@ -9,6 +9,7 @@
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
 #include "core/sys/log.h"
+#include "replication/ahead.h"
 #include "replication/shell.h"
 
 #define DRAIN_US 5000 /* of a turn, for what waited while a snapshot was loaded */
@@ -323,13 +324,28 @@ static void abort_snapshot(struct replication *r)
 
 /* ---- the stream ---- */
 
+/* The keys of the next few commands; how far that goes. */
+static size_t look_ahead(struct replication *r, struct slice bytes)
+{
+    struct slice keys[AHEAD_MAX];
+    size_t at = r->link.scanned, covered;
+    if (r->host.prefetch == NULL || at >= bytes.n) return SIZE_MAX;
+    int n = ahead_keys(slice_of(bytes.p + at, bytes.n - at), keys, &covered);
+    if (n > 1) r->host.prefetch(r->host.arg, keys, n);
+    return covered > 0 ? at + covered : SIZE_MAX;
+}
+
 static void apply_stream(struct replication *r, struct slice bytes)
 {
     struct link_command c;
     bool ok = true;
     uint64_t errors = r->front->stats.unexpected_error_replies;
-    while (ok && link_next(&r->link, bytes, &c))
+    size_t seen = 0;
+    for (;;) {
+        if (r->link.scanned >= seen) seen = look_ahead(r, bytes);
+        if (!ok || !link_next(&r->link, bytes, &c)) break;
         ok = r->host.apply(r->host.arg, c.argc, c.argv, c.raw);
+    }
     /* A command that the master could run and we could not: the data differ. */
     if (r->front->stats.unexpected_error_replies != errors) digest_spoil(&r->digest);
     /* Verbatim, so that replicas of ours stand at the same offsets; whole units only. */

@@ -9,6 +9,7 @@
 #include "core/front/start.h"
 #include "core/sys/clock.h"
 #include "core/sys/log.h"
+#include "replication/ahead.h"
 #include "replication/replication.h"
 #include "server/block.h"
 #include "server/config.h"
@@ -43,6 +44,14 @@ static bool on_apply(void *arg, int argc, const struct slice *argv, struct slice
     aof_stream(s->aof, argc, argv, raw);
     dispatch_one(s->master_client, argc, argv, raw);
     return true;
+}
+
+static void on_prefetch(void *arg, const struct slice *keys, int n)
+{
+    struct server *s = server_at(arg);
+    int dbs[AHEAD_MAX];
+    for (int i = 0; i < n; i++) dbs[i] = s->master_client->db;
+    s->front->hooks.prefetch(s->front, keys, dbs, n);
 }
 
 static int on_stream_db(void *arg) { return server_at(arg)->master_client->db; }
@@ -259,6 +268,7 @@ struct host *host_new(struct server *s)
     h->table = (struct repl_host){
         .arg = h,
         .apply = on_apply,
+        .prefetch = on_prefetch,
         .stream_db = on_stream_db,
         .set_stream_db = on_set_stream_db,
         .in_multi = on_in_multi,
