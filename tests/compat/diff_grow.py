@@ -232,6 +232,9 @@ def tame(words):
         for i, w in enumerate(words[:-1]):
             if w.upper() in DEADLINE_WORDS:
                 tame_deadline(words, i + 1, DEADLINE_WORDS[w.upper()])
+                n = number(words[i + 1])
+                if name == b"SET" and w.upper() in (b"EXAT", b"PXAT") and n and 0 < n < values.FAR_MS / 1000:
+                    words[i + 1] = b"%d" % values.FAR_MS  # the past is allowed here: when the key goes is anybody's guess
     if name in (b"ZRANK", b"ZREVRANK") and len(words) > 3:
         del words[3:]  # WITHSCORE of 7.2: refused there, and with it a whole transaction
     if name == b"XADD":
