@@ -465,9 +465,16 @@ struct str *acl_join_rules(size_t n, const struct slice *rules, size_t *joined, 
         struct buf whole = { 0 };
         buf_puts(&whole, rule);
         while (open && i + 1 < n) {
-            buf_putc(&whole, ' ');
-            buf_puts(&whole, rules[++i]);
-            open = !rules[i].n || rules[i].p[rules[i].n - 1] != ')';
+            struct slice next = rules[++i];
+            bool closes = next.n && next.p[next.n - 1] == ')';
+            if (!closes && next.n && next.p[0] == '(') { /* what was open is forgotten, as in Redis */
+                buf_clear(&whole);
+                rule = next;
+            } else {
+                buf_putc(&whole, ' ');
+            }
+            buf_puts(&whole, next);
+            open = !closes;
         }
         if (!open) out[(*joined)++] = str_new(buf_slice(&whole));
         buf_free(&whole);

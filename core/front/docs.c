@@ -288,7 +288,8 @@ static bool keys_of_argument(struct call *c, struct key_list *keys)
         reply_error(c, "Invalid command specified");
         return false;
     }
-    if (e->row->keys[0].begin == KEYS_NONE && !e->row->find_keys) {
+    if ((e->row->keys[0].begin == KEYS_NONE || e->row->keys[0].flags & KEY_CHANNEL) &&
+        !e->row->find_keys) {
         reply_error(c, "The command has no key arguments");
         return false;
     }
@@ -297,7 +298,8 @@ static bool keys_of_argument(struct call *c, struct key_list *keys)
         return false;
     }
     bool good = command_keys(e->row, argc, argv, keys);
-    if (good && (keys->n || e->flags & CMD_NO_MANDATORY_KEYS)) return true;
+    if (!good && e->flags & CMD_NO_MANDATORY_KEYS) keys->n = 0; /* EVAL with no key */
+    if ((good && keys->n) || e->flags & CMD_NO_MANDATORY_KEYS) return true;
     if (!good || e->flags & CMD_MOVABLE_KEYS)
         reply_error(c, "Invalid arguments specified for command");
     else reply_error(c, "The command has no key arguments");

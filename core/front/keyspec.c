@@ -55,7 +55,7 @@ static bool add_numbered(const struct keyspec *k, int first, int argc, const str
 {
     int at = first + k->numkeys, from = first + k->firstkey;
     int64_t n;
-    if (at >= argc || !num_to_i64(argv[at], &n) || n < 0) return false;
+    if (at >= argc || !num_to_i64(argv[at], &n) || n < 1) return false;
     int step = k->step > 0 ? k->step : 1;
     if (n > (argc - from + step - 1) / step) return false;
     for (int i = 0; i < (int)n; i++) key_list_add(out, from + i * step, k->flags);

@@ -75,7 +75,7 @@ def list_in_listpack(words, ours, theirs, sent):
 
 
 def pfmerge_alone(words, ours, theirs, sent):
-    return len(words) == 4 and words[2].upper() == b"PFMERGE"
+    return len(words) == 4 + (words[1].upper() == b"DRYRUN") and words[-2].upper() == b"PFMERGE"
 
 
 def unpacked_by_sort(words, ours, theirs, sent):
@@ -109,6 +109,10 @@ def sign_of_zero(words, ours, theirs, sent):
 
 
 DAMAGE = (b"SETRANGE", b"SETBIT", b"BITFIELD", b"APPEND")
+
+
+def zero_bytes(words, ours, theirs, sent):
+    return ours[0] == theirs[0] == "*" and any(b"\x00" in (v[1] or b"") for v in ours[1]) and sorted(ours[1], key=repr) == sorted(theirs[1], key=repr)
 
 
 def damaged_hll(words, ours, theirs, sent):
@@ -158,6 +162,9 @@ KNOWN = [
     (b"XADD", stale_errno, "7.0 words its error by an old errno when <ms>-* finds no free number"),
     (b"COMMAND GETKEYS", pfmerge_alone, "Redis finds no key in PFMERGE without sources, and so does not ask its rights: we do"),
     (b"COMMAND GETKEYSANDFLAGS", pfmerge_alone, "the same"),
+    (b"ACL DRYRUN", pfmerge_alone, "the same"),
+    (b"SORT", zero_bytes, "ALPHA without STORE: Redis compares by strcoll, to which a zero byte is an end"),
+    (b"SORT_RO", zero_bytes, "the same"),
     (b"*", far_timeout, "Redis 7.0 wraps a timeout above 2^63 ms and calls it negative; 7.2 and we call it out of range"),
     (b"OBJECT REFCOUNT", copied_number, "COPY of a small integer is not shared in Redis; we count none"),
     (b"OBJECT ENCODING", set_in_listpack, "Redis 7.0 keeps small sets in a hash table, 7.2 and we in a listpack"),

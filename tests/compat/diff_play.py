@@ -98,6 +98,9 @@ class Pair:
     def play(self, items, limits, users=("u1", "u2", "u3")):
         for side in self.sides():
             side.empty(limits, users)
+            mark = side.ear.mark()
+            side.ear.send(encode([b"PING", mark]))
+            side.ear.read_until(b"$%d\r\n%s\r\n" % (len(mark), mark))
         self.listening = limits.get("notify-keyspace-events") == "KEA"
         self.items, self.queued = items, {name: None for name in CONNECTIONS}
         i = 0
