@@ -21,7 +21,9 @@ WALK_MAX = 100_000
 
 
 def split(text):
-    return [re.sub(r'^"(.*)"$', r"\1", w) for w in re.findall(r'"[^"]*"|\S+', text)]
+    """Words, quoted or not; \\xNN in one stands for a byte."""
+    words = [re.sub(r'^"(.*)"$', r"\1", w) for w in re.findall(r'"[^"]*"|\S+', text)]
+    return [w.encode("latin-1").decode("unicode_escape").encode("latin-1") if "\\x" in w else w for w in words]
 
 
 def plain(x):
@@ -121,6 +123,14 @@ def scripted(text, resp, **kw):
                 comparison.step(split(part.strip()))
             comparison.both("FLUSHALL")
     side_by_side(resp, run, **kw)
+
+
+def played(commands, resp=2):
+    """Lists of words, one after the other, on servers that begin empty."""
+    def run(comparison):
+        for words in commands:
+            comparison.step(words)
+    side_by_side(resp, run)
 
 
 def generate(seed, n, shapes, lists):

@@ -1,5 +1,5 @@
 """Bitmaps beside the reference."""
-import replay
+import beside
 
 SCRIPTED = r"""
 SETBIT b 7 1 | GETBIT b 7 | GETBIT b 6 | GETBIT b 10000 | SETBIT b 7 1 | SETBIT b 100 0 | STRLEN b | GET b | OBJECT ENCODING b | GETBIT no 3
@@ -42,12 +42,12 @@ PICK = {
 
 
 def test_scripted_resp2():
-    replay.scripted(SCRIPTED, 2)
+    beside.scripted(SCRIPTED, 2)
 
 
 def test_scripted_resp3():
-    replay.scripted(SCRIPTED, 3)
+    beside.scripted(SCRIPTED, 3)
 
 
 def test_generated():
-    replay.play(replay.generated(20260301, 20000, SHAPES, PICK))
+    beside.played(beside.generate(20260301, 20000, SHAPES, PICK))

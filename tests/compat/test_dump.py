@@ -1,5 +1,5 @@
 """DUMP and RESTORE beside the reference: the same payloads, each read by the other."""
-import replay
+import beside
 from lib import REDIS_SERVER, ReplyError, Stage
 
 SCRIPTED = r"""
@@ -12,11 +12,11 @@ VALUES = ["hello", "1", "-70000", "9223372036854775807", "", "x" * 300, "abc" * 
 
 
 def test_scripted_resp2():
-    replay.scripted(SCRIPTED, 2)
+    beside.scripted(SCRIPTED, 2)
 
 
 def test_scripted_resp3():
-    replay.scripted(SCRIPTED, 3)
+    beside.scripted(SCRIPTED, 3)
 
 
 def test_payloads_both_ways():

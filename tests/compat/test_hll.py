@@ -1,7 +1,7 @@
 """HyperLogLogs beside the reference: the same bytes after the same commands, in both forms."""
 import random
 
-import replay
+import beside
 from lib import REDIS_SERVER, ReplyError, Stage
 
 SCRIPTED = r"""
@@ -16,11 +16,11 @@ SET s "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x7f\xfe" | PFCOUNT s
 
 
 def test_scripted_resp2():
-    replay.scripted(SCRIPTED, 2)
+    beside.scripted(SCRIPTED, 2)
 
 
 def test_scripted_resp3():
-    replay.scripted(SCRIPTED, 3)
+    beside.scripted(SCRIPTED, 3)
 
 
 def growing(seed, steps):
@@ -43,7 +43,7 @@ def growing(seed, steps):
 
 
 def test_generated():
-    replay.play(growing(20260302, 4000))
+    beside.played(growing(20260302, 4000))
 
 
 def test_damaged():

@@ -1,5 +1,5 @@
 """SORT and SORT_RO beside the reference. Sets without sorting have no order and are left out."""
-import replay
+import beside
 from lib import ReplyError, Stage
 
 SCRIPTED = r"""
@@ -33,15 +33,15 @@ PICK = {
 
 
 def test_scripted_resp2():
-    replay.scripted(SCRIPTED, 2)
+    beside.scripted(SCRIPTED, 2)
 
 
 def test_scripted_resp3():
-    replay.scripted(SCRIPTED, 3)
+    beside.scripted(SCRIPTED, 3)
 
 
 def test_generated():
-    replay.play(replay.generated(20260501, 12000, SHAPES, PICK))
+    beside.played(beside.generate(20260501, 12000, SHAPES, PICK))
 
 
 def test_permissions_and_stream():
