@@ -200,7 +200,7 @@ static enum err run_request(struct aof_loader *l, struct errmsg *msg)
     struct slice raw = slice_of(buf_head(&l->in), r->size);
     if (r->argc == 0) return ERR_NONE;
     struct command_entry *entry = registry_find_full(l->s->front->registry, r->argc, r->argv);
-    if (!entry)
+    if (!entry || !entry->row->run) /* a container of sub-commands, without one that there is */
         return err_set(msg, ERR_FORMAT, "Unknown command '%.*s' reading the append only file %s",
                        (int)(r->argv[0].n < 128 ? r->argv[0].n : 128), r->argv[0].p, l->path.p);
     bool was_unit = (l->client->flags & CLIENT_MULTI) != 0;

@@ -61,6 +61,10 @@ def mutants(count, seed):
                 try:
                     c.cmd("DEBUG", "LOADAOF")
                     good += 1
+                except EOFError:
+                    log = p.logged()
+                    print("seed", seed, "file", os.path.basename(victim), open(victim, "rb").read().hex())
+                    raise AssertionError(log[:8000]) from None
                 except ReplyError as e:
                     assert "Error trying to load the AOF files" in str(e), e
             c.cmd("FLUSHALL")
