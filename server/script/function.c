@@ -60,7 +60,7 @@ static void cmd_load(struct call *c)
         }
         replace = true;
     }
-    bool bounded = !(c->client->flags & CLIENT_MASTER);
+    bool bounded = !(c->client->flags & CLIENT_MASTER) && !server_of(c)->replaying;
     if (library_load(libraries_of(c), c->argv[at], replace, bounded, &name, &msg)) {
         reply_error(c, msg.text);
         return;

@@ -6,7 +6,7 @@ import re
 
 from beside import side_by_side
 
-HELPS = ["ACL", "CLIENT", "COMMAND", "CONFIG", "DEBUG", "LATENCY", "MEMORY", "OBJECT", "PUBSUB", "SLOWLOG", "XGROUP", "XINFO"]
+HELPS = ["ACL", "CLIENT", "COMMAND", "CONFIG", "DEBUG", "FUNCTION", "SCRIPT", "LATENCY", "MEMORY", "OBJECT", "PUBSUB", "SLOWLOG", "XGROUP", "XINFO"]
 FACTS = ["since", "group", "deprecated_since", "arguments"]
 OTHERS = {"hscan", "zrank", "zrevrank",  # with words of 7.2
           "sort", "sort_ro",             # patterns carry a key specification there
