@@ -99,7 +99,8 @@ static enum err on_function(void *app, struct slice source, struct errmsg *msg)
 {
     struct loader *l = app;
     return scripting_load_library(l->s->scripts, l->into == LOAD_BESIDE ? &l->functions : NULL,
-                                source, l->into == LOAD_MERGE, msg);
+                                source, l->into == LOAD_MERGE || l->into == LOAD_BASE,
+                                msg);
 }
 
 static ptrdiff_t on_read(void *app, void *p, size_t n, struct errmsg *msg)

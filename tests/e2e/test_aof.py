@@ -114,6 +114,23 @@ def test_rewrite_both_forms():
                 assert c.cmd("DEBUG", "DIGEST") == digest
 
 
+def test_functions():
+    for preamble in ("yes", "no"):
+        with Stage() as stage:
+            p = stage.server("--appendonly", "yes", "--aof-use-rdb-preamble", preamble)
+            with p.client() as c:
+                for i in (1, 2):
+                    c.cmd("FUNCTION", "LOAD", f"#!lua name=lib{i}\nredis.register_function('f{i}', function() return {i} end)")
+                    if i == 1:
+                        c.cmd("BGREWRITEAOF")
+                        rewritten(c)
+                c.cmd("SET", "a", 1)
+                c.cmd("DEBUG", "LOADAOF")
+                assert c.cmd("FCALL", "f1", 0) == 1
+            p = restart(stage, p)
+            assert p.cmd("FCALL", "f1", 0) == 1 and p.cmd("FCALL", "f2", 0) == 2
+
+
 def test_to_the_reference_and_back():
     for preamble in ("yes", "no"):
         with Stage() as stage:
