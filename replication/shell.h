@@ -42,7 +42,7 @@ struct replica {
     bool flowing;      /* the cursor's bytes may be sent */
     int fd;            /* snapshot file on its way; -1 none */
     int64_t fd_at, fd_size;
-    size_t pipe_at;    /* of the pipe's chunk: bytes sent to this one */
+    int64_t pipe_at;   /* bytes of the pipe sent to this one */
     int64_t digest_end; /* its last mark that was compared */
 };
 
@@ -53,6 +53,10 @@ struct snapshot_run {
     int fd;               /* the pipe's read end */
     struct loop_io *io;
     struct buf chunk;     /* read from the pipe, not sent to all yet */
+    int64_t chunk_at;     /* bytes of the pipe before it */
+    int64_t offset;       /* of the stream: the snapshot's */
+    struct buf early;     /* the pipe's bytes so far, chunk included, for who joins; while `joinable` */
+    bool joinable;
     bool eof, done, ok;
     struct loop_timer *timer; /* when batch says, and after "busy" */
 };

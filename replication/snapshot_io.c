@@ -13,6 +13,8 @@
 #define CHUNK_BYTES (256 * 1024)          /* read from the pipe at once */
 #define FILE_STEP_BYTES (64 * 1024)       /* read from the file at once */
 #define FILE_TURN_BYTES (2 * 1024 * 1024) /* one replica takes no more of a turn */
+/* Of a snapshot to sockets, kept for replicas that come while it is sent. */
+#define JOIN_BYTES (64 * 1024 * 1024)
 #define BUSY_RETRY_MS 100
 #define FAILED_RETRY_MS 1000
 
@@ -31,6 +33,8 @@ static void close_pipe(struct snapshot_run *s)
     if (s->fd >= 0) close(s->fd);
     s->fd = -1;
     buf_free(&s->chunk);
+    buf_free(&s->early);
+    s->joinable = false;
 }
 
 static void finish(struct replication *r)
@@ -131,6 +135,9 @@ static void start(struct replication *r, enum batch_form form)
     s->form = form;
     s->eof = s->done = s->ok = false;
     s->fd = fd;
+    s->chunk_at = 0;
+    s->offset = feed_end(&r->feed);
+    s->joinable = form == BATCH_PIPE;
     rng_hex(&r->rng, s->mark, LINK_MARK_LEN);
     r->stream_db = -1; /* what follows the snapshot says its database */
     ilist_each(&r->replicas, node, next) {
@@ -161,9 +168,22 @@ static void plan(struct replication *r)
 
 static void on_timer(void *arg) { plan(arg); }
 
+/* What was sent so far is there: it gets that, and goes on with the others. */
+static bool join_pipe(struct replica *p)
+{
+    struct replication *r = p->r;
+    if (!r->snap.joinable || p->peer.no_data || !(p->peer.capa & CAPA_EOF)) return false;
+    if (riders(r) == 0) return false; /* nobody holds the stream since its beginning */
+    log_notice("Replica %s joins the snapshot that is being sent", p->peer.name);
+    board(p, r->snap.offset);
+    replica_flow(p);
+    return true;
+}
+
 static bool join_running(struct replica *p)
 {
     struct replication *r = p->r;
+    if (r->snap.form == BATCH_PIPE) return join_pipe(p);
     if (r->snap.form != BATCH_FILE) return false;
     struct peer *peers[REPLICAS_MAX];
     int n = 0;
@@ -201,10 +221,10 @@ void snapshot_wanted(struct replica *p)
 /* All have what was read: the next bytes may come. */
 static bool chunk_sent(struct replication *r)
 {
-    size_t size = buf_size(&r->snap.chunk);
+    int64_t end = r->snap.chunk_at + (int64_t)buf_size(&r->snap.chunk);
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
-        if (rides(r, p) && p->pipe_at < size) return false;
+        if (rides(r, p) && p->pipe_at < end) return false;
     }
     return true;
 }
@@ -234,8 +254,12 @@ static void advance_pipe(struct replication *r)
     struct snapshot_run *s = &r->snap;
     if (s->form != BATCH_PIPE || !chunk_sent(r)) return;
     if (buf_size(&s->chunk) > 0) {
+        s->chunk_at += (int64_t)buf_size(&s->chunk);
         buf_clear(&s->chunk);
-        ilist_each(&r->replicas, node, next) ilist_of(node, struct replica, node)->pipe_at = 0;
+    }
+    if (s->joinable && s->chunk_at > JOIN_BYTES) {
+        s->joinable = false; /* all are past it */
+        buf_free(&s->early);
     }
     if (s->eof && s->done) end_pipe(r);
     else if (s->io && !s->eof) loop_io_want(s->io, LOOP_READ);
@@ -257,24 +281,37 @@ static void on_pipe(void *arg, unsigned ready)
         return;
     }
     buf_added(&s->chunk, (size_t)n);
+    if (s->joinable) buf_puts(&s->early, buf_slice(&s->chunk));
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
         if (rides(r, p)) replica_flow(p);
     }
 }
 
+/* What this one lacks: of the chunk, or what was sent before it came. */
+static struct slice pipe_rest(const struct replication *r, const struct replica *p)
+{
+    const struct snapshot_run *s = &r->snap;
+    bool late = p->pipe_at < s->chunk_at;
+    struct slice all = buf_slice(late ? &s->early : &s->chunk);
+    size_t at = (size_t)(late ? p->pipe_at : p->pipe_at - s->chunk_at);
+    if (at >= all.n) return slice_of(NULL, 0);
+    return slice_of(all.p + at, all.n - at);
+}
+
 /* Called with an empty out buffer. True: the socket is full, there is more to send. */
 bool snapshot_feed_pipe(struct replica *p)
 {
     struct replication *r = p->r;
-    struct slice all = buf_slice(&r->snap.chunk);
-    if (r->snap.form != BATCH_PIPE || p->pipe_at >= all.n) return false;
-    ssize_t n = conn_write_now(p->client->conn, all.p + p->pipe_at, all.n - p->pipe_at);
+    if (r->snap.form != BATCH_PIPE) return false;
+    struct slice rest = pipe_rest(r, p);
+    if (rest.n == 0) return false;
+    ssize_t n = conn_write_now(p->client->conn, rest.p, rest.n);
     if (n <= 0) return n == 0;
-    p->pipe_at += (size_t)n;
+    p->pipe_at += n;
     p->peer.heard_ms = repl_now(r);
     r->front->stats.out_repl_bytes += (uint64_t)n;
-    if (p->pipe_at < all.n) return true;
+    if ((size_t)n < rest.n) return true;
     advance_pipe(r);
     return false;
 }

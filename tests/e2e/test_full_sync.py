@@ -38,7 +38,7 @@ def digest(server):
     return server.cmd("DEBUG", "DIGEST")
 
 
-def under_load(master_binary, *replica_options, diskless="yes", limit=2, times=4, pause=0):
+def under_load(master_binary, *replica_options, diskless="yes", limit=8, times=4, pause=0.001):
     """Output limits that the load fills several times while the replica loads."""
     with Stage() as stage:
         master = stage.server("--repl-diskless-sync", diskless, "--repl-diskless-sync-delay", 0,
@@ -78,6 +78,25 @@ def test_first_try_by_file_from_theirs():
     Not faster than a replica with a sanitizer can read."""
     full, partial, _ = under_load(REDIS_SERVER, diskless="no", limit=64, times=1, pause=0.003)
     assert (full, partial) == (1, 0)
+
+
+@ours_only
+def test_joiners_share_a_running_snapshot():
+    """A replica that comes while a snapshot is being sent to sockets gets the same one."""
+    with Stage() as stage:
+        master = stage.server("--repl-diskless-sync-delay", 0, "--rdb-key-save-delay", 100, "--rdbcompression", "no")
+        fill(master, 20000, 300)
+        replicas = []
+        for n in range(3):
+            replicas.append(stage.server("--replicaof", f"127.0.0.1 {master.port}"))
+            wait_for("its transfer", lambda: int(replicas[-1].info("replication").get("master_sync_read_bytes", 0)) > 1000)
+            assert replicas[0].info("replication")["master_link_status"] == "down", "it was over too soon"
+            master.cmd("SET", f"since{n}", n)
+        for r in replicas:
+            wait_for("the link", lambda r=r: replica_caught_up(master, r), 60)
+            assert digest(r) == digest(master)
+        assert master.logged().count("Starting BGSAVE for SYNC") == 1
+        assert master.logged().count("joins the snapshot that is being sent") == 2
 
 
 @ours_only
