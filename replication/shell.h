@@ -55,7 +55,7 @@ struct snapshot_run {
     struct buf chunk;     /* read from the pipe, not sent to all yet */
     int64_t chunk_at;     /* bytes of the pipe before it */
     int64_t offset;       /* of the stream: the snapshot's */
-    struct buf early;     /* the pipe's bytes so far, chunk included, for who joins; while `joinable` */
+    struct buf early;     /* the bytes so far, chunk included, for who joins; while `joinable` */
     bool joinable;
     bool eof, done, ok;
     struct loop_timer *timer; /* when batch says, and after "busy" */

@@ -51,7 +51,7 @@ enum {
     CLIENT_TRACKING_CACHING = 1u << 28, /* CLIENT CACHING was said: holds for the next command */
     CLIENT_SENTINEL = 1u << 31, /* has published a Sentinel's hello */
     CLIENT_WROTE = 1u << 30, /* has changed data: for a master that is demoted */
-    CLIENT_HELD = 1u << 29, /* its command runs, and the loop makes a turn inside it */
+    CLIENT_HELD = 1u << 31, /* its command runs, and the loop makes a turn inside it */
 };
 
 /* No command of such a client is looked at. */
