@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/mem.h"
+#include "core/base/num.h"
 #include "core/base/vec.h"
 #include "core/front/acl.h"
 #include "core/types/hash.h"
@@ -23,8 +25,12 @@ struct item {
     struct text element;
     struct text by; /* with ALPHA and BY */
     bool has_by;
-    double score;
-    size_t order; /* as it came: settles ties */
+};
+
+/* What is moved about in sorting; most comparisons end at the key. */
+struct rank {
+    uint64_t key; /* in the order of the numbers, or the first bytes of the text */
+    size_t at;    /* in `items`, as it came: settles ties */
 };
 
 struct sort {
@@ -35,7 +41,8 @@ struct sort {
     int64_t offset, count;
     struct buf bytes;
     VEC(struct item) items;
-    size_t start, end; /* what is given of `items`: up to, not including, end */
+    struct rank *ranks; /* NULL: as they came */
+    size_t start, end;  /* what is given: up to, not including, end */
 };
 
 static struct slice text_of(const struct sort *s, struct text t)
@@ -113,7 +120,7 @@ static bool sort_options(struct sort *s)
 
 static void take(struct sort *s, struct slice element)
 {
-    struct item item = { .element = keep(s, element), .order = s->items.n };
+    struct item item = { .element = keep(s, element) };
     vec_push(&s->items, item);
 }
 
@@ -229,26 +236,58 @@ static bool number_of(const struct sort *s, struct text t, double *out)
 {
     char *end;
     const char *z = s->bytes.data + t.at;
+    int64_t whole;
+    if (t.n && t.n < 16 && num_to_i64(text_of(s, t), &whole)) {
+        *out = (double)whole; /* exact: below 2^53 */
+        return true;
+    }
     errno = 0;
     *out = strtod(z, &end);
     return !*end && errno != ERANGE && !isnan(*out);
 }
 
-/* False: a score is no number. */
+/* Grows with the number; both zeroes are one. */
+static uint64_t number_key(double d)
+{
+    uint64_t bits;
+    d += 0.0;
+    memcpy(&bits, &d, sizeof(bits));
+    return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
+}
+
+/* Never smaller for the greater text. */
+static uint64_t text_key(struct slice s)
+{
+    uint64_t key = 0;
+    for (size_t i = 0; i < sizeof(key); i++) key = key << 8 | (i < s.n ? (uint8_t)s.p[i] : 0);
+    return key;
+}
+
+/* False: a score is no number. Without a value for BY, texts come first and numbers are 0. */
+static bool weigh_one(struct sort *s, struct item *it, uint64_t *key)
+{
+    char tmp[HASH_TMP];
+    struct slice by;
+    struct text weight = it->element;
+    double score = 0;
+    *key = s->alpha ? 0 : number_key(0);
+    if (s->by_at) {
+        if (!look_up(s, s->c->argv[s->by_at], text_of(s, it->element), tmp, &by)) return true;
+        it->has_by = true;
+        it->by = weight = keep(s, by);
+    }
+    if (!s->alpha && !number_of(s, weight, &score)) return false;
+    *key = s->alpha ? text_key(text_of(s, weight)) : number_key(score);
+    return true;
+}
+
 static bool weigh(struct sort *s)
 {
     bool ok = true;
+    s->ranks = mem_alloc(s->items.n * sizeof(s->ranks[0]));
     for (size_t i = 0; i < s->items.n; i++) {
-        struct item *it = &s->items.at[i];
-        char tmp[HASH_TMP];
-        struct slice by;
-        struct text weight = it->element;
-        if (s->by_at) {
-            if (!look_up(s, s->c->argv[s->by_at], text_of(s, it->element), tmp, &by)) continue;
-            it->has_by = true;
-            it->by = weight = keep(s, by);
-        }
-        if (!s->alpha && !number_of(s, weight, &it->score)) ok = false;
+        s->ranks[i].at = i;
+        ok &= weigh_one(s, &s->items.at[i], &s->ranks[i].key);
     }
     return ok;
 }
@@ -260,19 +299,57 @@ static int compare_alpha(const struct sort *s, const struct item *a, const struc
     return slice_cmp(text_of(s, a->by), text_of(s, b->by));
 }
 
+/* The keys are equal. */
+static int compare_items(const struct sort *s, size_t x, size_t y)
+{
+    const struct item *a = &s->items.at[x], *b = &s->items.at[y];
+    int order = s->alpha ? compare_alpha(s, a, b)
+                         : slice_cmp(text_of(s, a->element), text_of(s, b->element));
+    if (s->descending) order = order > 0 ? -1 : order < 0;
+    return order ? order : (x > y) - (x < y);
+}
+
 static int compare(const void *x, const void *y, void *app)
 {
-    const struct item *a = x, *b = y;
+    const struct rank *a = x, *b = y;
     const struct sort *s = app;
-    int order;
-    if (s->alpha)
-        order = compare_alpha(s, a, b);
-    else if (a->score < b->score || a->score > b->score)
-        order = a->score > b->score ? 1 : -1;
-    else
-        order = slice_cmp(text_of(s, a->element), text_of(s, b->element));
-    if (s->descending) order = order > 0 ? -1 : order < 0;
-    return order ? order : (a->order > b->order) - (a->order < b->order);
+    if (a->key != b->key) return (a->key > b->key) != s->descending ? 1 : -1;
+    return compare_items(s, a->at, b->at);
+}
+
+/* Restores the heap (the last in order at its head) below i. */
+static void sift(struct sort *s, size_t i, size_t n)
+{
+    struct rank *r = s->ranks;
+    for (size_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && compare(&r[child], &r[child + 1], s) < 0) child++;
+        if (compare(&r[i], &r[child], s) >= 0) return;
+        struct rank held = r[i];
+        r[i] = r[child];
+        r[child] = held;
+    }
+}
+
+/* Brings those that come first in order to the front, without an order among them. */
+static void select_first(struct sort *s, size_t n)
+{
+    struct rank *r = s->ranks;
+    for (size_t i = n / 2; i-- > 0;) sift(s, i, n);
+    for (size_t i = n; i < s->items.n; i++) {
+        if (compare(&r[i], &r[0], s) >= 0) continue;
+        r[0] = r[i];
+        sift(s, 0, n);
+    }
+}
+
+#define SELECT_SHARE 8 /* with a smaller part than that wanted, the rest is not sorted */
+
+static void put_in_order(struct sort *s)
+{
+    size_t n = s->items.n;
+    if (s->end == s->start) return;
+    if (s->end < n / SELECT_SHARE) select_first(s, n = s->end);
+    qsort_r(s->ranks, n, sizeof(s->ranks[0]), compare, s);
 }
 
 /* ---- what comes out ---- */
@@ -281,7 +358,8 @@ static int compare(const void *x, const void *y, void *app)
 static void each_result(const struct sort *s, void (*fn)(void *app, struct slice r), void *app)
 {
     for (size_t i = s->start; i < s->end; i++) {
-        struct slice element = text_of(s, s->items.at[i].element);
+        size_t at = s->ranks ? s->ranks[i].at : i;
+        struct slice element = text_of(s, s->items.at[at].element);
         if (!s->gets.n) fn(app, element);
         for (size_t g = 0; g < s->gets.n; g++) {
             char tmp[HASH_TMP];
@@ -367,12 +445,12 @@ static void run(struct sort *s)
         s->by_at = 0;
     }
     collect(s, v.e);
-    if (!s->unsorted) {
+    if (!s->unsorted && s->items.n) {
         if (!weigh(s)) {
             reply_error(c, "-ERR One or more scores can't be converted into double");
             return;
         }
-        if (s->items.n) qsort_r(s->items.at, s->items.n, sizeof(s->items.at[0]), compare, s);
+        put_in_order(s);
     }
     if (s->store_at)
         store_all(s);
@@ -384,6 +462,7 @@ static void sort(struct call *c, bool read_only)
 {
     struct sort s = { .c = c, .read_only = read_only };
     if (sort_options(&s)) run(&s);
+    mem_free(s.ranks);
     vec_free(&s.items);
     vec_free(&s.gets);
     buf_free(&s.bytes);
