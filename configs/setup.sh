@@ -1,12 +1,17 @@
 #!/bin/sh
 # Installs what is missing on Debian (as root) and builds Tanist into build-release/.
 # Usage: sh configs/setup.sh            what users need
-#        sh configs/setup.sh tests      also what the tests need (Check, a real Redis to compare with)
+#        sh configs/setup.sh tests      also what the tests need (Check, a real Redis to compare with, client libraries)
 set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libev-dev libcjson-dev liblzf-dev libjemalloc-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev"
 test_packages="check redis-server redis-sentinel redis-tools"
+# Client libraries of tests/clients; those of node are its own affair (package-lock.json there).
+test_packages="$test_packages python3-redis libhiredis-dev php-cli php-redis php-nrk-predis ruby ruby-redis
+    libredis-perl golang-go golang-github-gomodule-redigo-dev haproxy"
+command -v node > /dev/null || test_packages="$test_packages nodejs"
+command -v npm > /dev/null || test_packages="$test_packages npm"
 
 missing() {
     for p in "$@"; do

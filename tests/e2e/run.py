@@ -16,7 +16,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FOLDERS = [HERE, os.path.join(os.path.dirname(HERE), "compat")]
+FOLDERS = [HERE] + [os.path.join(os.path.dirname(HERE), other) for other in ("compat", "clients")]
 ONE_TEST_S = 300
 
 
