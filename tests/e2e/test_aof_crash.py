@@ -16,10 +16,11 @@ import time
 from lib import ReplyError, Client, Stage, ours_only, run, wait_for
 
 CLIENTS = 4
-# A shim that kills its process at the n-th call that changes the disk.
+# A shim that kills its process at the n-th call that changes the disk, and whose syncs fail while a file is there.
 SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,11 +34,17 @@ static void count(void) {
     if (--left == 0) kill(getpid(), SIGKILL);
 }
 static int is_file(int fd) { struct stat st; return fstat(fd, &st) == 0 && S_ISREG(st.st_mode); }
+static int broken(void) {
+    const char *mark = getenv("SYNC_FAILS");
+    if (!mark || access(mark, F_OK) != 0) return 0;
+    errno = EIO;
+    return 1;
+}
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 int rename(const char *a, const char *b) { count(); return NEXT(rename)(a, b); }
 int unlink(const char *a) { count(); return NEXT(unlink)(a); }
 int fsync(int fd) { count(); return NEXT(fsync)(fd); }
-int fdatasync(int fd) { count(); return NEXT(fdatasync)(fd); }
+int fdatasync(int fd) { count(); if (broken()) return -1; return NEXT(fdatasync)(fd); }
 int ftruncate(int fd, off_t n) { count(); return NEXT(ftruncate)(fd, n); }
 ssize_t write(int fd, const void *p, size_t n) {
     if (fd > 2 && is_file(fd)) count();
@@ -184,6 +191,58 @@ def steps(first, last, every):
 @ours_only
 def test_dies_between_steps():
     steps(3, 48, 5)
+
+
+def failing_syncs(stage, fsync):
+    mark = os.path.join(stage.folder, "mark")
+    env = dict(os.environ, LD_PRELOAD=shim(stage.folder), SYNC_FAILS=mark,
+               ASAN_OPTIONS="verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", ""))
+    p = stage.server("--appendonly", "yes", "--appendfsync", fsync, name="n", env=env)
+    p.cmd("SET", "k", 1)
+    open(mark, "w").close()
+    return p, mark
+
+
+@ours_only
+def test_sync_fails_everysec():
+    """Writers are told; what could not be synced is written anew, and all goes on without a restart."""
+    with Stage() as stage:
+        p, mark = failing_syncs(stage, "everysec")
+        with p.client() as c:
+            acked = 0
+
+            def told():
+                nonlocal acked
+                try:
+                    c.cmd("SET", "k", acked + 1)
+                    acked += 1
+                except ReplyError as e:
+                    return "MISCONF Errors writing to the AOF file: Input/output error" in str(e)
+            wait_for("an error", told)
+            assert c.info("persistence")["aof_last_write_status"] == "err"
+            assert int(c.cmd("GET", "k")) == acked
+            os.unlink(mark)
+            wait_for("recovery", lambda: c.cmd("SET", "again", 1))
+            wait_for("the file to be made anew", lambda: "aof_rewrites:0" not in c.text("INFO", "persistence")
+                     and c.info("persistence")["aof_rewrite_in_progress"] == "0")
+        p.kill()
+        p.wait()
+        p = loaded(stage.server("--appendonly", "yes", name="n"))
+        assert int(p.cmd("GET", "k")) == acked and p.cmd("GET", "again") == b"1"
+
+
+@ours_only
+def test_sync_fails_always():
+    """The promise can not be kept: nobody gets an answer, and the process ends."""
+    with Stage() as stage:
+        p, _ = failing_syncs(stage, "always")
+        with p.client() as c:
+            c.send("SET", "k", 2)
+            assert c.closed()
+        assert p.wait() == 1
+        assert "Can't recover from AOF fsync error when the AOF fsync policy is 'always'" in p.logged()
+        p = loaded(stage.server("--appendonly", "yes", name="n"))
+        assert p.cmd("GET", "k") in (b"1", b"2")
 
 
 def main(argv):

@@ -215,3 +215,25 @@ def test_redis_loads_files_with_places():
             q = start(stage, None, os.path.basename(p.folder), REDIS_SERVER)
             assert digest(q) == before
             q.end()
+
+
+@ours_only
+def test_waitaof():
+    """Disks here and at replicas; `always` answers in the same turn, `no` never does by itself."""
+    with Stage() as stage:
+        m, r = pair(stage, TANIST, TANIST)
+        with m.client() as c:
+            c.cmd("SET", "a", 1)
+            assert c.cmd("WAITAOF", 1, 1, 0) == [1, 1]
+            m.cmd("CONFIG", "SET", "appendfsync", "always")
+            c.cmd("SET", "a", 2)
+            assert c.cmd("WAITAOF", 1, 0, 0)[0] == 1
+            r.cmd("CONFIG", "SET", "appendfsync", "no")
+            c.cmd("SET", "a", 3)
+            assert c.cmd("WAITAOF", 1, 1, 100) == [1, 0]
+            m.cmd("CONFIG", "SET", "appendonly", "no")
+            try:
+                c.cmd("WAITAOF", 1, 0, 0)
+                raise AssertionError("an error was due")
+            except ReplyError as e:
+                assert "appendonly is disabled" in str(e)
