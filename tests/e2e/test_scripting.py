@@ -302,6 +302,7 @@ def test_functions_reach_replicas_and_files():
         master.kill()
         master.wait()
         again = stage.server("--save", "", port=port)
+        wait_for("the file", lambda: again.info("persistence")["loading"] == "0")
         assert len(again.cmd("FUNCTION", "LIST")) == 2
         assert again.cmd("FCALL", "one_get", "1", "k") == b"v"
 
@@ -322,6 +323,7 @@ def test_functions_in_the_append_only_file():
             p.kill()
             p.wait()
             again = stage.server(*options, port=port)
+            wait_for("the file", lambda: again.info("persistence")["loading"] == "0")
             assert len(again.cmd("FUNCTION", "LIST")) == 2, preamble
             assert again.cmd("GET", "a") == b"2"
 
