@@ -467,7 +467,7 @@ struct str *acl_join_rules(size_t n, const struct slice *rules, size_t *joined, 
         while (open && i + 1 < n) {
             struct slice next = rules[++i];
             bool closes = next.n && next.p[next.n - 1] == ')';
-            if (!closes && next.n && next.p[0] == '(') { /* what was open is forgotten, as in Redis */
+            if (!closes && next.n && next.p[0] == '(') { /* what was open is forgotten */
                 buf_clear(&whole);
                 rule = next;
             } else {

@@ -94,7 +94,7 @@ void client_block(struct client *cl) { cl->flags |= CLIENT_BLOCKED; }
 void client_unblock(struct client *cl)
 {
     if (!(cl->flags & CLIENT_BLOCKED)) return;
-    cl->flags &= ~CLIENT_BLOCKED;
+    cl->flags &= ~(CLIENT_BLOCKED | CLIENT_REPLY_SKIP); /* what was to be skipped is answered */
     if (cl->flags & CLIENT_PSEUDO) return;
     ilist_remove(&cl->resume);
     ilist_push(&cl->front->resume, &cl->resume);

@@ -148,7 +148,7 @@ static void run_request(struct client *cl, const struct request *rq)
         if (cl->flags & CLIENT_UNDER_POSTPONE) return;
     }
     if (cl->flags & CLIENT_TRACKING_CACHING) end_caching(cl, rq->entry);
-    next_reply_flags(cl);
+    if (!(cl->flags & CLIENT_BLOCKED)) next_reply_flags(cl);
 }
 
 /* The caller's rest of the batch goes on afterwards with the clock of this one. */

@@ -188,13 +188,14 @@ static void cmd_zrangebylex(struct call *c) { range(c, BY_NAME, false); }
 static void cmd_zrevrangebylex(struct call *c) { range(c, BY_NAME, true); }
 
 /* `many`: it is known beforehand that the big form is needed. It keeps the sign of a zero score. */
-static struct entry *copy_span(struct call *c, const struct entry *e, struct zset_span s, bool many)
+static struct entry *copy_span(struct call *c, const struct entry *e, struct zset_span s, bool many,
+                               bool reverse)
 {
     struct value v = { .e = zset_new(c->argv[1], SLICE(""), many ? s.n : 0, ENTRY_NO_DEADLINE,
                                      limits_of(c)) };
     struct zset_iter it;
     struct zset_item item;
-    zset_iter_start(&it, e, s.start, false);
+    zset_iter_start(&it, e, reverse ? s.start + s.n - 1 : s.start, reverse);
     for (size_t i = 0; i < s.n && zset_iter_next(&it, &item); i++)
         zset_add(&v, item.score, item.member, 0, NULL, limits_of(c));
     return v.e;
@@ -208,7 +209,7 @@ static void cmd_zrangestore(struct call *c)
     if (!range_options(c, 2, &r) || !keyed_read(c, 2, VALUE_ZSET, &v)) return;
     if (v.e) {
         struct zset_span s = limited(span_of(v.e, &r.bounds, r.reverse), &r);
-        if (s.n) result = copy_span(c, v.e, s, r.bounds.by == BY_RANK);
+        if (s.n) result = copy_span(c, v.e, s, r.bounds.by == BY_RANK, r.reverse);
     }
     zset_store(c, 1, result, "zrangestore");
 }

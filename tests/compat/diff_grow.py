@@ -255,7 +255,8 @@ def tame(words):
     if name in BIG_OFFSET:
         for i, w in enumerate(words):
             n = number(w.lstrip(b"#"))
-            if n is not None and (4000 < n < 2 ** 32 and i in (2, 3, 4) or w[:1] == b"#" and 500 < n < 2 ** 40):
+            is_offset = i == 2 or (name == b"BITFIELD" and words[i - 1][:1] in b"ui" and words[i - 1][1:].isdigit())
+            if n is not None and (4000 < n < 2 ** 32 and is_offset or w[:1] == b"#" and 500 < n < 2 ** 40):
                 words[i] = b"77"
     if name in (b"SRANDMEMBER", b"HRANDFIELD", b"ZRANDMEMBER") and len(words) > 2 and -2 ** 40 < (number(words[2]) or 0) < -1000:
         words[2] = b"-9"

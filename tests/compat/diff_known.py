@@ -4,6 +4,8 @@ the moment, draws, and the known, explained differences. Anything else is a diff
 Rules see parsed replies of both servers (diff_wire.parse); they give what is to be compared."""
 import re
 
+from diff_wire import text
+
 # ---- orders that Redis does not promise: compared as multisets ----
 
 UNORDERED = {b"SMEMBERS", b"SINTER", b"SUNION", b"SDIFF", b"HKEYS", b"HVALS", b"KEYS", b"ACL USERS", b"ACL LIST",
@@ -115,6 +117,18 @@ def zero_bytes(words, ours, theirs, sent):
     return ours[0] == theirs[0] == "*" and any(b"\x00" in (v[1] or b"") for v in ours[1]) and sorted(ours[1], key=repr) == sorted(theirs[1], key=repr)
 
 
+def woken_by_nothing(words, ours, theirs, sent):
+    return not ours[1] and text(theirs).endswith(("*[]]]", "*[]}"))
+
+
+def cut_quote(words, ours, theirs, sent):
+    return ours[0] == theirs[0] == "-" and len(ours[1]) > 900 and theirs[1].startswith(ours[1][:900])
+
+
+def set_by_hint(words, ours, theirs, sent):
+    return theirs == ("$", b"intset") and ours in (("$", b"listpack"), ("$", b"hashtable")) and sent(b"SADD")
+
+
 def damaged_hll(words, ours, theirs, sent):
     if isinstance(ours, str):
         return ours[:5] == theirs[:5] == "'HYLL" and sent(*DAMAGE)
@@ -159,6 +173,10 @@ KNOWN = [
     (b"PFDEBUG", read_behind_the_end, "Redis reads the byte behind a damaged HyperLogLog"),
     (b"SORT", sort_errno, "7.0 takes an old errno for its own: a number out of range in an earlier command"),
     (b"SORT_RO", sort_errno, "the same"),
+    (b"XREAD", woken_by_nothing, "7.0 wakes who waits when XADD has trimmed its own entry, and gives no entry; 7.2 and we go on waiting"),
+    (b"XREADGROUP", woken_by_nothing, "the same"),
+    (b"*", cut_quote, "an error that quotes more than we keep of it"),
+    (b"OBJECT ENCODING", set_by_hint, "7.2 and we choose a new set's form by the number of arguments, members told twice included"),
     (b"XADD", stale_errno, "7.0 words its error by an old errno when <ms>-* finds no free number"),
     (b"COMMAND GETKEYS", pfmerge_alone, "Redis finds no key in PFMERGE without sources, and so does not ask its rights: we do"),
     (b"COMMAND GETKEYSANDFLAGS", pfmerge_alone, "the same"),

@@ -151,7 +151,7 @@ class Pair:
         if x[:x.rindex(b"*2")] == y[:y.rindex(b"*2")]:
             return
         ours, theirs = [[parse(h, at)[0] for at in split_replies(h)[:-2]] for h in heard]
-        if any(map(known.failed_field, commands)):
+        if any(map(known.failed_field, self.commands_of_story())):
             ours, theirs = [[e for e in events if b"setbit" not in e[1][2][1]] for events in (ours, theirs)]
             if ours == theirs:
                 return
@@ -192,11 +192,11 @@ class Pair:
 
     def sent(self, *names):
         """Whether the story has one of these commands."""
+        return any(w[0].upper() in names for w in self.commands_of_story())
+
+    def commands_of_story(self):
         for item in self.items:
-            for w in [item[2]] if item[0] == "cmd" else item[3] if item[0] == "wait" else item[1] if item[0] == "mute" else []:
-                if w[0].upper() in names:
-                    return True
-        return False
+            yield from [item[2]] if item[0] == "cmd" else item[3] if item[0] == "wait" else item[1] if item[0] == "mute" else []
 
     def follow(self, name, words, reply):
         """What the connection has in its transaction."""
