@@ -24,11 +24,14 @@ from lib import Client, free_port, wait_for  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 KEYS = 1_000_000
-# Tests that redis-benchmark does not have by that name: the command that it is given instead.
+# Tests that redis-benchmark does not have by that name (or mixes with the pushes that they need, as LRANGE):
+# the command that it is given instead.
 COMMANDS = {
     "RPOPLPUSH": "RPOPLPUSH mylist mylist",
     "HGET": "HGET myhash element:__rand_int__",
     "ZRANGEBYSCORE": "ZRANGEBYSCORE myzset __rand_int__ +inf LIMIT 0 10",
+    "LRANGE_100": "LRANGE mylist 0 99",
+    "LRANGE_600": "LRANGE mylist 0 599",
     "XADD": "XADD mystream MAXLEN ~ 100000 * field value",
 }
 ALL = ("SET,GET,INCR,LPUSH,LPOP,RPUSH,RPOPLPUSH,SADD,SPOP,HSET,HGET,ZADD,ZRANGEBYSCORE,ZPOPMIN,MSET,LRANGE_100,"
