@@ -56,18 +56,56 @@ static void on_close(struct client *cl)
 
 #define PREFETCH_MAX 128 /* keys at a time */
 
-/* Cache misses of a batch overlap: all buckets first, then all entries. */
-static void on_prefetch(struct front *f, const struct slice *keys, const int *dbs, int n)
+/* Where an element will be looked up. */
+struct element_place {
+    const struct table *table;
+    uint64_t hash;
+};
+
+static bool same_key(const struct front_ahead *a, const struct front_ahead *b)
+{
+    return a->db == b->db && slice_eq(a->key, b->key);
+}
+
+/* The places of elements in big values; many calls of a batch may be on the same one. */
+static int find_places(struct server *s, const struct front_ahead *at, const uint64_t *hash, int n,
+                       struct element_place *to)
+{
+    const struct entry *e = NULL;
+    int found = 0, last = -1;
+    for (int i = 0; i < n; i++) {
+        struct element_place p;
+        if (!at[i].element.p) continue;
+        if (last < 0 || !same_key(&at[last], &at[i]))
+            e = ks_peek(ks_db(s->ks, at[i].db), hash[i], at[i].key);
+        last = i;
+        if (!e || !type_ops((enum value_type)e->type)->place) continue;
+        p.table = type_ops((enum value_type)e->type)->place(e, at[i].element, &p.hash);
+        if (!p.table) continue;
+        table_prefetch(p.table, p.hash);
+        to[found++] = p;
+    }
+    return found;
+}
+
+/* Cache misses of a batch overlap: all buckets first, then all entries, then the same inside the
+ * values. */
+static void on_prefetch(struct front *f, const struct front_ahead *at, int n)
 {
     struct server *s = f->app;
     uint64_t hash[PREFETCH_MAX];
+    struct element_place places[PREFETCH_MAX];
     if (n > PREFETCH_MAX) n = PREFETCH_MAX;
     for (int i = 0; i < n; i++) {
-        hash[i] = ks_hash(s->ks, keys[i]);
-        ks_prefetch(ks_db(s->ks, dbs[i]), hash[i]);
+        bool again = i && same_key(&at[i - 1], &at[i]);
+        hash[i] = again ? hash[i - 1] : ks_hash(s->ks, at[i].key);
+        if (!again) ks_prefetch(ks_db(s->ks, at[i].db), hash[i]);
     }
     for (int i = 0; i < n; i++)
-        ks_prefetch_entry(ks_db(s->ks, dbs[i]), hash[i]);
+        ks_prefetch_entry(ks_db(s->ks, at[i].db), hash[i]);
+    n = find_places(s, at, hash, n, places);
+    for (int i = 0; i < n; i++)
+        table_prefetch_entry(places[i].table, places[i].hash);
 }
 
 static void on_end(struct call *c)

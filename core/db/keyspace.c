@@ -155,6 +155,12 @@ void ks_prefetch_child(const struct ks_db *db, uint64_t hash)
     table_prefetch_child(&db->keys, hash);
 }
 
+const struct entry *ks_peek(const struct ks_db *db, uint64_t hash, struct slice key)
+{
+    void **slot = table_find(&db->keys, hash, &key);
+    return slot ? *slot : NULL;
+}
+
 static struct value handle(struct ks_db *db, struct slice key)
 {
     return (struct value){ .keys = &db->keys,

@@ -112,6 +112,8 @@ uint64_t ks_hash(const struct keyspace *ks, struct slice key);
 void ks_prefetch(const struct ks_db *db, uint64_t hash);
 void ks_prefetch_entry(const struct ks_db *db, uint64_t hash);
 void ks_prefetch_child(const struct ks_db *db, uint64_t hash);
+/* The entry, expired or not, and nothing is noted: to look at what is behind it. */
+const struct entry *ks_peek(const struct ks_db *db, uint64_t hash, struct slice key);
 struct ks_db *ks_db_of(const struct value *v);
 /* The handle of an entry that is there. */
 struct value ks_handle(struct ks_db *db, struct entry *e);

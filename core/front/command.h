@@ -107,6 +107,9 @@ struct command {
     bool (*find_keys)(int argc, const struct slice *argv, struct key_list *out);
     /* For specs with KEY_VARIABLE_FLAGS: what this call does with the key. */
     uint32_t (*key_flags)(int argc, const struct slice *argv);
+    /* The argument that names an element in the first key's value (a field, a member), where calls
+     * usually have it; 0: none. A hint: the element's memory is brought near beforehand. */
+    int element;
     const struct command *subs; /* table ended by a row with name NULL */
     const char *since, *group, *complexity, *summary;
     const char *syntax;       /* "key:key value:string [NX|XX]": the grammar is in front/docs.h */

@@ -213,25 +213,27 @@ static void parse(struct client *cl, struct batch *b)
 }
 
 /* Only the plain case: keys at fixed places. It is a hint, and the others are rare. */
-static int add_keys(const struct request *rq, struct slice *keys, int room)
+static int add_keys(const struct request *rq, int db, struct front_ahead *to, int room)
 {
     const struct keyspec *k = &rq->entry->row->keys[0];
     if (k->begin != KEYS_AT || k->find != KEYS_RANGE || !k->step) return 0;
     if (k->flags & (KEY_NOT_KEY | KEY_CHANNEL)) return 0;
     int last = k->last >= 0 ? k->first + k->last : rq->argc + k->last, n = 0;
     if (last >= rq->argc) last = rq->argc - 1;
-    for (int i = k->first; i <= last && n < room; i += k->step) keys[n++] = rq->argv[i];
+    for (int i = k->first; i <= last && n < room; i += k->step)
+        to[n++] = (struct front_ahead){ .key = rq->argv[i], .db = db };
+    int element = rq->entry->row->element;
+    if (n && element && element < rq->argc) to[0].element = rq->argv[element];
     return n;
 }
 
 static void prefetch(struct client *cl, const struct batch *b)
 {
-    struct slice keys[BATCH_KEYS];
-    int dbs[BATCH_KEYS], n = 0;
+    struct front_ahead at[BATCH_KEYS];
+    int n = 0;
     for (int i = 0; i < b->n && n < BATCH_KEYS; i++)
-        if (b->at[i].entry) n += add_keys(&b->at[i], keys + n, BATCH_KEYS - n);
-    for (int i = 0; i < n; i++) dbs[i] = cl->db;
-    if (n > 1) cl->front->hooks.prefetch(cl->front, keys, dbs, n);
+        if (b->at[i].entry) n += add_keys(&b->at[i], cl->db, at + n, BATCH_KEYS - n);
+    if (n > 1) cl->front->hooks.prefetch(cl->front, at, n);
 }
 
 /* Returns the bytes that are done with. */

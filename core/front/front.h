@@ -47,6 +47,12 @@ struct front_tracking {
     void (*getredir)(struct call *c), (*trackinginfo)(struct call *c);
 };
 
+/* What a call ahead looks at. */
+struct front_ahead {
+    struct slice key, element; /* element: in the key's value; p NULL: none is known */
+    int db;
+};
+
 /* What a personality adds. Any pointer may be NULL. */
 struct front_hooks {
     const struct gate *gates; /* ended by a NULL name; run after the front's own */
@@ -59,7 +65,7 @@ struct front_hooks {
     void (*begin)(struct call *c);
     void (*end)(struct call *c);
     /* The command is about to be looked at, a few ahead: bring its keys' memory near. */
-    void (*prefetch)(struct front *f, const struct slice *keys, const int *dbs, int n);
+    void (*prefetch)(struct front *f, const struct front_ahead *at, int n);
     /* CLIENT UNBLOCK and REPLICAOF: end this client's block, with TIMEOUT or ERROR semantics;
      * false: it was not blocked so. */
     bool (*unblock)(struct client *cl, bool with_error);

@@ -670,6 +670,14 @@ static size_t effort(uint8_t encoding, const void *ptr)
     return value_free_effort(t->fields) + value_free_effort(t->deadlines);
 }
 
+static const struct table *place(const struct entry *e, struct slice field, uint64_t *hash)
+{
+    if (e->encoding != TABLE) return NULL;
+    struct big *b = big_of(e);
+    *hash = hash_of(b, field);
+    return &b->t;
+}
+
 const struct type_ops hash_ops = {
     .name = "hash",
     .encoding_name = encoding_name,
@@ -677,4 +685,5 @@ const struct type_ops hash_ops = {
     .copy = copy_value,
     .mem = value_bytes,
     .free_effort = effort,
+    .place = place,
 };

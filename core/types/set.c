@@ -400,6 +400,15 @@ static size_t find_packed(const struct packed *p, struct slice member)
     return first ? packed_find(p, first, member, 0) : 0;
 }
 
+static const struct table *place(const struct entry *e, struct slice member, uint64_t *hash)
+{
+    if (e->encoding != TABLE) return NULL;
+    struct big *b = big_of(e);
+    struct probe p = probe_of(member);
+    *hash = hash_of(&p, &b->key);
+    return &b->t;
+}
+
 bool set_has(const struct entry *e, struct slice member)
 {
     int64_t n;
@@ -614,4 +623,5 @@ const struct type_ops set_ops = {
     .copy = copy_form,
     .mem = form_mem,
     .free_effort = effort,
+    .place = place,
 };

@@ -50,6 +50,8 @@ struct type_ops {
     void *(*copy)(uint8_t encoding, const void *ptr);           /* deep copy, same encoding */
     size_t (*mem)(uint8_t encoding, const void *ptr, size_t samples); /* bytes behind ptr */
     size_t (*free_effort)(uint8_t encoding, const void *ptr);   /* allocations, about */
+    /* Where a look-up of that element begins, with its hash there; NULL: in no table. A hint. */
+    const struct table *(*place)(const struct entry *e, struct slice element, uint64_t *hash);
 };
 const struct type_ops *type_ops(enum value_type t); /* NULL: no such type in this build */
 /* VALUE_TYPES when the name is none; any case. */

@@ -607,6 +607,14 @@ static size_t ops_effort(uint8_t encoding, const void *ptr)
     return encoding == ZSET_PACKED ? 1 : table_count(&((const struct big *)ptr)->names);
 }
 
+static const struct table *ops_place(const struct entry *e, struct slice member, uint64_t *hash)
+{
+    if (is_packed(e)) return NULL;
+    struct big *b = big_of(e);
+    *hash = hash_bytes(member.p, member.n, &b->hash);
+    return &b->names;
+}
+
 const struct type_ops zset_ops = {
     .name = "zset",
     .encoding_name = ops_encoding,
@@ -614,4 +622,5 @@ const struct type_ops zset_ops = {
     .copy = ops_copy,
     .mem = ops_mem,
     .free_effort = ops_effort,
+    .place = ops_place,
 };

@@ -84,9 +84,9 @@ static const struct command rows[] = {
     COMMANDS_END,
 };
 
-static void prefetch(struct front *f, const struct slice *keys, const int *dbs, int n)
+static void prefetch(struct front *f, const struct front_ahead *at, int n)
 {
-    (void)keys, (void)dbs;
+    (void)at;
     ((struct node *)f->app)->prefetched += n;
 }
 
