@@ -49,9 +49,10 @@ static bool on_apply(void *arg, int argc, const struct slice *argv, struct slice
 static void on_prefetch(void *arg, const struct slice *keys, int n)
 {
     struct server *s = server_at(arg);
-    int dbs[AHEAD_MAX];
-    for (int i = 0; i < n; i++) dbs[i] = s->master_client->db;
-    s->front->hooks.prefetch(s->front, keys, dbs, n);
+    struct front_ahead at[AHEAD_MAX];
+    for (int i = 0; i < n; i++)
+        at[i] = (struct front_ahead){ .key = keys[i], .db = s->master_client->db };
+    s->front->hooks.prefetch(s->front, at, n);
 }
 
 static int on_stream_db(void *arg) { return server_at(arg)->master_client->db; }
