@@ -127,6 +127,29 @@ static void put_sentinel(struct sentinel *s, struct buf *b)
         put_group(s, b, i);
 }
 
+/* Ours: counters since the start, for metrics. */
+static void put_counters(struct sentinel *s, struct buf *b)
+{
+    const struct sn_counters *c = &s->core->counters;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = { { "sdown", c->sdown },
+                 { "odown", c->odown },
+                 { "elections", c->elections },
+                 { "elections_lost", c->elections_lost },
+                 { "votes", c->votes },
+                 { "failovers", c->failovers },
+                 { "failovers_aborted", c->aborts },
+                 { "master_switches", c->switches },
+                 { "hand_overs", c->hand_overs },
+                 { "hand_overs_failed", c->hand_overs_failed },
+                 { "tilts", c->tilts } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        buf_fmt(b, "sentinel_total_%s:%llu\r\n", rows[i].name,
+                (unsigned long long)rows[i].value);
+}
+
 static const struct {
     const char *name, *title;
     void (*put)(struct sentinel *s, struct buf *b);
@@ -136,14 +159,16 @@ static const struct {
     { "stats", "Stats", put_stats },
     { "cpu", "CPU", put_cpu },
     { "sentinel", "Sentinel", put_sentinel },
+    { "sentinelstats", "Sentinelstats", put_counters },
 };
 
 static bool wanted(const struct call *c, const char *name)
 {
-    if (c->argc == 1) return true;
+    bool extra = strcmp(name, "sentinelstats") == 0; /* Redis has no such section */
+    if (c->argc == 1) return !extra;
     for (int i = 1; i < c->argc; i++)
         if (arg_is(c, i, name) || arg_is(c, i, "all") || arg_is(c, i, "everything") ||
-            arg_is(c, i, "default"))
+            (!extra && arg_is(c, i, "default")))
             return true;
     return false;
 }

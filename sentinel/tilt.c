@@ -21,6 +21,7 @@ void sn_tilt_check(struct sn_core *core, int64_t before)
     int64_t late = core->promised == INT64_MAX ? 0 : core->now - core->promised;
     if (late > core->params.tilt_trigger) {
         core->tilt = true;
+        core->counters.tilts++;
         core->tilt_since = core->now;
         sn_emit(core, SN_EVT_TILT, NULL, "#tilt mode entered");
     } else if (late > STALL_MS) {
