@@ -30,6 +30,11 @@ PROGRAMS = {
     "hiredis": Program(["hiredis_sync"], "2"),
     "hiredis-async": Program(["hiredis_async"], "2"),
     "redigo": Program(["redigo"], "2"),
+    "app-bullmq": Program(["node", "app_bullmq.js"], "2"),
+    "app-locks": Program(["node", "app_locks.js"], "2"),
+    "app-celery": Program(["/usr/bin/python3", "app_celery.py"], "2"),
+    "app-sidekiq": Program(["ruby", "app_sidekiq.rb"], "2"),
+    "app-rq": Program(["/usr/bin/python3", "app_rq.py"], "2"),
 }
 
 

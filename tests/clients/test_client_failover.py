@@ -16,11 +16,13 @@ FOLLOWERS = ["redis-py", "php-redis", "predis", "ruby-redis", "perl-redis", "nod
 class Follower:
     """A program in its `sentinel` mode; what it says goes into a file."""
 
+    mode = "sentinel"
+
     def __init__(self, stage, name, ports):
         self.name, self.key = name, f"written:{name}"
         self.path = os.path.join(stage.folder, f"{name}.out")
         with open(self.path, "wb") as out:
-            self.proc = subprocess.Popen([*client_set.command(name), "sentinel", ports, "m", self.key], stdout=out,
+            self.proc = subprocess.Popen([*client_set.command(name), self.mode, ports, "m", self.key], stdout=out,
                                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
     def said(self):
@@ -34,6 +36,11 @@ class Follower:
         code = self.proc.poll()
         assert code in (None, 0), f"{self.name} ended with {code}:\n{self.said()[-2000:]}"
         return code == 0
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.kill()
+        self.proc.wait()
 
 
 def started(st):
@@ -99,9 +106,7 @@ def try_followers(names):
                 wait_for(f"{f.name} to end", f.ended)
         finally:
             for f in followers:
-                if f.proc.poll() is None:
-                    f.proc.kill()
-                f.proc.wait()
+                f.stop()
 
 
 def test_followers():
