@@ -50,6 +50,10 @@ static bool flush_one(struct data *d, struct dconn *c)
         peer_event(d, c, (struct peer_event){ .kind = PEER_SENT_ALL });
     }
     while (c->peer && c->online && c->cursor.feed) {
+        if (c->cursor.next < feed_first(&d->feed)) { /* only the broken variant's: R4 says so */
+            check_feed(d->node);
+            return true;
+        }
         struct slice bytes = cursor_peek(&c->cursor);
         if (!bytes.n) return true;
         if (net_waiting(s->net, c->end) > DATA_SOCKET_MAX) return false;
