@@ -38,7 +38,7 @@ struct engine *engine_of(lua_State *L)
 /* Only bugs of ours come here: all scripts run in protected calls. */
 static int on_panic(lua_State *L)
 {
-    must(!"an error outside of a protected call of Lua");
+    must(L == NULL); /* an error outside of a protected call */
     return 0;
 }
 
