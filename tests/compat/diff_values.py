@@ -30,8 +30,9 @@ MEMBERS = ([b"m%d" % i for i in range(12)] + [b"%d" % i for i in range(-3, 18)]
 VALUES = MEMBERS + [b"10.5", b"-7.25", b"3.0e3", b"1e308", b"-1e-320", b"inf", b"nan", b"0.1", b"0" * 45, b"q" * 44,
                     b"foobar", b"foObar\x00", b"\x00\x00\x00", b"\xff\xf0\x00", b"ohmytext", b"mynewtext", b"9" * 17,
                     b"92233720368547758070", b"17976931348623157e292"]
+# No whole score above 2^53: a listpack prints it in another way than a skip list, and SORT in Redis unpacks.
 SCORES = ([b"%d" % i for i in range(-3, 12)] + [b"0.1", b"0.2", b"1.5", b"-2.75", b"1e10", b"1e21", b"1e-7", b"3.0000000000000004",
-          b"inf", b"-inf", b"+inf", b"Infinity", b"1e308", b"-1e308", b"9007199254740993", b"123456789012345678", b"0x1p3",
+          b"inf", b"-inf", b"+inf", b"Infinity", b"1e308", b"-1e308", b"9007199254740993", b"0x1p3",
           b"100000000000000000000", b".5", b"1."])
 BAD_SCORES = [b"nan", b"abc", b"", b" 1", b"1 ", b"1,5", b"--1", b"infinit", b"\x00"]
 LIMITS = ([b"-inf", b"+inf", b"inf", b"(1", b"(5", b"(-inf", b"(0.1", b"2", b"5", b"-1", b"0", b"3", b"1e10", b"(m"]
