@@ -35,6 +35,8 @@ static int run(lua_State *L)
 {
     const char *p = lua_tostring(L, 1);
     size_t n = lua_objlen(L, 1);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "input"); /* keeps p alive */
     cmsgpack_open(L);
     lua_replace(L, 1);
     lua_pushlstring(L, p, n);
