@@ -49,7 +49,7 @@ enum {
     CLIENT_TRACKING_OPTOUT = 1u << 26,
     CLIENT_TRACKING_NOLOOP = 1u << 27,
     CLIENT_TRACKING_CACHING = 1u << 28, /* CLIENT CACHING was said: holds for the next command */
-    CLIENT_SENTINEL = 1u << 31, /* has published a Sentinel's hello */
+    CLIENT_SENTINEL = 1u << 29, /* has published a Sentinel's hello */
     CLIENT_WROTE = 1u << 30, /* has changed data: for a master that is demoted */
     CLIENT_HELD = 1u << 31, /* its command runs, and the loop makes a turn inside it */
 };
