@@ -133,7 +133,7 @@ const struct conf_row server_config_rows[] = {
     ENUM("snapshot-method", snapshot_method, SNAPSHOT_WALK, snapshot_methods,
          .what = "who makes a snapshot: a forked child, or this process by walking its tables"),
     SIZE("snapshot-buffer-limit", snapshot_buffer_limit, 32 << 20, 1 << 20, INT64_MAX,
-         .what = "bytes that a walked snapshot may hold before it uses a file or slows down writes"),
+         .what = "bytes a walked snapshot may hold before it uses a file or slows down writes"),
     BOOL("stop-writes-on-bgsave-error", stop_writes_on_bgsave_error, true,
          .what = "refuse writes while snapshots fail"),
     ENUM("sanitize-dump-payload", sanitize_dump_payload, SANITIZE_NO, sanitizes,
