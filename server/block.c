@@ -52,6 +52,7 @@ struct blocking {
     struct ilist ready, waiters;
     struct touch_hook hook;
     size_t on_no_key;
+    uint64_t served; /* the client that is being served; 0: none */
     bool hooked, serving;
 };
 
@@ -324,9 +325,11 @@ static void try_to_serve(struct blocking *b, struct wait *x)
 {
     struct waiter *w = x->of;
     struct call c = call_of(w);
+    b->served = c.client->id;
     journal_begin(&c);
     bool served = holds_wanted(b, x->key, w) && w->want.serve(&c, x->at);
     journal_end(&c);
+    b->served = 0;
     if (served) release(b, w);
 }
 
@@ -362,6 +365,8 @@ void blocking_serve(struct blocking *b)
     }
     b->serving = false;
 }
+
+uint64_t blocking_served(const struct blocking *b) { return b->served; }
 
 /* ---- life ---- */
 

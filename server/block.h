@@ -52,6 +52,8 @@ void blocking_delete(struct blocking *b);
 void blocking_wake(struct blocking *b, int db, struct slice key);
 /* Serves who can be served; called at the end of units and before the loop sleeps. */
 void blocking_serve(struct blocking *b);
+/* The id of the client that is being served now, which is who writes then; 0: none. */
+uint64_t blocking_served(const struct blocking *b);
 /* The keyspace was exchanged for another one. */
 void blocking_moved(struct blocking *b, struct keyspace *from, struct keyspace *to);
 /* The server became a replica: who waits gets an error and is disconnected. */

@@ -112,8 +112,9 @@ static void on_end(struct call *c)
 {
     journal_end(c);
     struct server *s = server_of(c);
-    blocking_serve(s->blocking);
     tracking_call_ended(s->tracking, c);
+    blocking_serve(s->blocking);
+    tracking_served(s->tracking);
 }
 
 static bool on_unblock(struct client *cl, bool with_error)

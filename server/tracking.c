@@ -11,6 +11,7 @@
 #include "core/front/limits.h"
 #include "core/front/pubsub.h"
 #include "core/front/reply.h"
+#include "server/block.h"
 #include "server/config.h"
 #include "server/journal.h"
 #include "server/server.h"
@@ -183,8 +184,11 @@ static void remember(struct tracking *t, struct slice key, uint64_t id)
 
 /* ---- what changes ---- */
 
+/* A blocked client that is served writes itself, whoever made it possible. */
 static uint64_t writer_of(const struct tracking *t)
 {
+    uint64_t served = blocking_served(t->s->blocking);
+    if (served) return served;
     return t->s->front->running ? t->s->front->running->id : 0;
 }
 
@@ -242,7 +246,8 @@ static void note_flush(struct tracking *t, int db)
 static void on_touch(void *app, const struct touch *touch)
 {
     struct tracking *t = app;
-    if (touch->kind == TOUCH_FLUSHED || touch->kind == TOUCH_SWAPPED) {
+    if (touch->kind == TOUCH_SWAPPED) return; /* told to nobody, as by Redis */
+    if (touch->kind == TOUCH_FLUSHED) {
         note_flush(t, touch->db);
         return;
     }
@@ -440,6 +445,11 @@ void tracking_call_ended(struct tracking *t, struct call *c)
     if (!journal_idle(t->s->journal)) return;
     keep_bound(t);
     if (t->news.n) tell_news(t);
+}
+
+void tracking_served(struct tracking *t)
+{
+    if (t->news.n && journal_idle(t->s->journal)) tell_news(t);
 }
 
 /* ---- prefixes ---- */

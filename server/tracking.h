@@ -12,7 +12,7 @@
  * not track any more is passed over. The table is bounded by tracking-table-max-keys: beyond it
  * random keys are declared changed.
  *
- * SWAPDB counts as a flush (Redis tells nobody, and caches go stale).
+ * SWAPDB tells nobody, as in Redis: whoever swaps sees to the caches.
  *
  * While nobody tracks and the table is empty the keyspace's gate does not know of us.
  * Owned by the server. Layer server. Tests: compat/test_tracking. */
@@ -55,6 +55,8 @@ void tracking_each_prefix(const struct client *cl, void (*fn)(void *arg, struct 
 
 /* The end of a call: what it read is remembered; at the end of the unit messages leave. */
 void tracking_call_ended(struct tracking *t, struct call *c);
+/* Blocked clients may have been served behind it: what they changed is told behind their replies. */
+void tracking_served(struct tracking *t);
 /* Before the loop sleeps: what changed outside of calls, and the messages of BCAST. */
 void tracking_flush(struct tracking *t);
 

@@ -333,10 +333,10 @@ void ks_rename(struct value *from, struct ks_db *to_db, struct slice to)
     from->e = NULL;
     int type = e->type;
     e = entry_rekey(e, to);
-    ks_write(to_db, to, KS_NO_TOUCH, &v);
-    ks_put(&v, e, true);
     tell(db, TOUCH_REMOVED, str_slice(old), type);
     str_free(&old);
+    ks_write(to_db, to, KS_NO_TOUCH, &v);
+    ks_put(&v, e, true);
 }
 
 void ks_copy(const struct value *from, struct ks_db *to_db, struct slice to)

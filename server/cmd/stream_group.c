@@ -278,6 +278,12 @@ static void cmd_xpending(struct call *c)
 
 /* ---- XCLAIM ---- */
 
+/* To Redis a claim reads its key, before it looks at its arguments: access clock, hits, misses. */
+static void seen_by_readers(struct call *c, struct value *v)
+{
+    ks_read(db_of(c), c->argv[1], lookup_flags(c), v);
+}
+
 struct claim {
     int64_t min_idle, delivered_ms, retries; /* -1: not given */
     bool force, justid;
@@ -388,6 +394,7 @@ static void cmd_xclaim(struct call *c)
     struct claim cl = { .delivered_ms = -1, .retries = -1 };
     struct value v;
     struct stream_id id;
+    seen_by_readers(c, &v);
     if (!stream_group_arg(c, 1, 2, true, "", &v, &cl.g) || !claim_args(c, &cl)) return;
     cl.s = stream_of(v.e);
     bool moved = stream_id_cmp(cl.last_id, cl.g->last_id) > 0;
@@ -471,6 +478,7 @@ static void cmd_xautoclaim(struct call *c)
     struct value v;
     struct stream_id start;
     int64_t count;
+    seen_by_readers(c, &v);
     if (!autoclaim_args(c, &cl, &start, &count)) return;
     if (!stream_group_arg(c, 1, 2, true, "", &v, &cl.g)) return;
     cl.s = stream_of(v.e);

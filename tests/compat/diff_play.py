@@ -353,8 +353,6 @@ class Pair:
         self.agree("SELECT", 0)
 
     def check_ages(self, keys):
-        if self.sent(b"XAUTOCLAIM", b"XCLAIM"):  # Redis looks the key up before it reads their arguments, we after
-            return
         for key in keys:
             x, y = self.ask_both("OBJECT", "IDLETIME", key)
             if not known.near(x, y, known.SLACK_S) and self.theirs.control.value("OBJECT", "ENCODING", key) != b"int":

@@ -358,3 +358,30 @@ def test_we_follow_redis():
 
 def test_we_follow_us():
     replicate(None, None)
+
+
+CLAIMS = """XCLAIM s g c abc 1-1|XCLAIM s no c 0 1-1|XCLAIM s g c 0 1-1 FOO|XCLAIM none g c 0 1-1|XCLAIM k g c 0 1-1|XCLAIM s g c 0 1-1
+XAUTOCLAIM s g c abc 0|XAUTOCLAIM s no c 0 0|XAUTOCLAIM s g c 0 0 FOO|XAUTOCLAIM none g c abc 0|XAUTOCLAIM k g c abc 0|XAUTOCLAIM s g c 0 0"""
+
+
+def looks_of_claims(server):
+    """Hits, misses and whether the keys are old still, after each claim."""
+    def of(line):
+        server.cmd("FLUSHALL")
+        for words in (("XADD", "s", "1-1", "f", "v"), ("XGROUP", "CREATE", "s", "g", "0"), ("SET", "k", "v")):
+            server.cmd(*words)
+        for key in "sk":
+            server.cmd("RESTORE", key, 0, server.cmd("DUMP", key), "REPLACE", "IDLETIME", 1000)
+        server.cmd("CONFIG", "RESETSTAT")
+        with server.client() as c:
+            c.pipeline([line.split()])
+        info = server.info("stats")
+        return line, info["keyspace_hits"], info["keyspace_misses"], [server.cmd("OBJECT", "IDLETIME", key) > 900 for key in "sk"]
+    return [of(line) for line in re.split("[|\n]", CLAIMS)]
+
+
+def test_claims_look_their_key_up_first():
+    with Stage() as stage:
+        ours, theirs = looks_of_claims(stage.server()), looks_of_claims(stage.server(binary=REDIS_SERVER))
+    for mine, due in zip(ours, theirs):
+        assert mine == due, f"{mine}, not {due}"

@@ -37,6 +37,9 @@ b MSET k1 1 k2 2 | a3 CLIENT TRACKING ON | a3 GET k1 ; GET k2 | b RENAME k1 k3 |
 a3 CLIENT TRACKING ON | a3 SELECT 1 ; GET k | b SET k 1 | a3 GET k | b FLUSHDB | a3 SELECT 0
 b RPUSH l a | a3 CLIENT TRACKING ON | a3 LRANGE l 0 -1 | b LPOP l | a3 LRANGE l 0 -1 ; BLPOP l 0.01 | b RPUSH l z | a3 LRANGE l 0 -1 ; LPOP l
 a3 CLIENT TRACKING ON | c3 CLIENT TRACKING ON BCAST | a3 GET k | c3 GET k | b SET k 1 | c3 SET k 2 | a3 SET k 2
+b MSET k1 1 k2 2 | a3 CLIENT TRACKING ON | a3 GET k1 ; GET k2 | b RENAME k1 k2 | b SET k1 1 | a3 GET k2 ; GET k1 | a3 RENAMENX k1 k2 ; RENAME k1 k2
+b SET k1 1 | a3 CLIENT TRACKING ON | a3 GET k2 ; GET k1 | b RENAMENX k1 k2 | a3 GET k2 ; GET k1 | b MULTI ; SET k2 1 ; RENAME k2 k1 ; EXEC
+b MSET k1 1 k2 2 | a3 CLIENT TRACKING ON | c3 CLIENT TRACKING ON BCAST | a3 GET k1 | b SWAPDB 0 1 | b SWAPDB 1 0 | b SET k1 2 | a3 SWAPDB 0 1
 a3 CLIENT TRACKING ON | a3 SUBSCRIBE ch | a3 GET k | b PUBLISH ch m ; SET k 1 ; PUBLISH ch n
 """
 
@@ -138,6 +141,33 @@ def test_beside_the_reference():
                 if mine != due:
                     differences.append(f"{line}\n  step {i}\n    ours   {mine}\n    theirs {due}")
     assert not differences, f"{len(differences)} differences\n" + "\n".join(differences)
+
+
+def heard_when_served(server, modes):
+    """What a blocked client hears of a push by another one, and of its own pops that follow."""
+    out = []
+    with server.client(timeout=5) as a, server.client(timeout=5) as b:
+        a.cmd("HELLO", 3)
+        a.cmd("CLIENT", "TRACKING", "ON", *modes)
+        a.pipeline([("LRANGE", "l", 0, -1), ("LRANGE", "to", 0, -1)])
+        for words in (("BLPOP", "l", 0), ("BLMOVE", "l", "to", "LEFT", "LEFT", 0)):
+            a.send(*words)
+            wait_for("a blocked client", lambda: server.info("clients")["blocked_clients"] == "1")
+            b.cmd("RPUSH", "l", "x")
+            a.send("ECHO", "end")
+            while not out or out[-1] != b"end":
+                out.append(a.read())
+    server.cmd("FLUSHALL")
+    return out
+
+
+def test_served_clients():
+    """Who is served while blocked has written what its command writes, and NOLOOP is about that."""
+    with Stage() as stage:
+        ours, theirs = stage.server(), stage.server(binary=REDIS_SERVER)
+        for modes in ((), ("NOLOOP",), ("BCAST",), ("BCAST", "NOLOOP")):
+            mine, due = heard_when_served(ours, modes), heard_when_served(theirs, modes)
+            assert mine == due, f"{modes}: {mine}, not {due}"
 
 
 def figures(server):

@@ -295,7 +295,7 @@ START_TEST(every_change_passes_the_gate)
     STORY("missed 0 none\n");
     ks_write(db, SLICE("k"), 0, &v);
     ks_rename(&v, ks_db(ks, 1), SLICE("j"));
-    STORY("before 0 k\nbefore 1 j\nadded 1 j\nremoved 0 k\n");
+    STORY("before 0 k\nremoved 0 k\nbefore 1 j\nadded 1 j\n");
     ks_begin(ks, NOW + 6, KS_EXPIRE_DELETE);
     ck_assert_str_eq(get(ks_db(ks, 1), "j"), "(nil)");
     STORY("before 1 j\ngone 1 j\nexpired 1 j\nmissed 1 j\n");
