@@ -55,7 +55,7 @@ void tracking_each_prefix(const struct client *cl, void (*fn)(void *arg, struct 
 
 /* The end of a call: what it read is remembered; at the end of the unit messages leave. */
 void tracking_call_ended(struct tracking *t, struct call *c);
-/* Blocked clients may have been served behind it: what they changed is told behind their replies. */
+/* Blocked clients may have been served behind it: their changes are told behind their replies. */
 void tracking_served(struct tracking *t);
 /* Before the loop sleeps: what changed outside of calls, and the messages of BCAST. */
 void tracking_flush(struct tracking *t);
