@@ -168,7 +168,9 @@ static enum link_verdict answer_full(struct link *l, struct slice line, struct l
     struct slice rest = slice_of(line.p + 11, line.n - 11);
     struct slice id = next_word(&rest), offset = next_word(&rest);
     l->shared = l->set.capa & capa_list_read(next_word(&rest));
-    if (l->replid[0]) /* nothing failed, but it costs, and somebody may want to know why */
+    if (!l->replid[0])
+        link_note(out, NOTE_NOTICE, "Partial resynchronization not possible (no cached master)");
+    else /* nothing failed, but it costs, and somebody may want to know why */
         link_blame(l, "no history", "Master can not continue history %s at %lld: full resync",
                    l->replid, (long long)l->offset + 1);
     if (replid_read(id, l->new_replid) && num_to_i64(offset, &l->new_offset) &&

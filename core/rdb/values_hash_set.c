@@ -77,7 +77,8 @@ enum rdb_build rdb_load_hash_listpack(struct rdb_in *in, struct rdb_building *b)
     struct slice s;
     size_t n;
     if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
-    if (!packed_valid(s, true, &n) || n % 2) return damaged(in, "a hash's listpack is damaged");
+    if (!packed_valid(s, true, &n) || n % 2)
+        return damaged(in, "Hash listpack integrity check failed.");
     if (!n) return RDB_BUILT;
     struct packed *p = packed_from_bytes(s);
     if (!packed_names_differ(p, 2)) {
@@ -140,7 +141,7 @@ enum rdb_build rdb_load_set_intset(struct rdb_in *in, struct rdb_building *b)
 {
     struct slice s;
     if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
-    if (!intset_valid(s, true)) return damaged(in, "a set's intset is damaged");
+    if (!intset_valid(s, true)) return damaged(in, "Intset integrity check failed.");
     b->e = set_new_intset(b->key, intset_from_bytes(s), b->deadline, b->limits);
     return RDB_BUILT;
 }
@@ -150,7 +151,7 @@ enum rdb_build rdb_load_set_listpack(struct rdb_in *in, struct rdb_building *b)
     struct slice s;
     size_t n;
     if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
-    if (!packed_valid(s, true, &n)) return damaged(in, "a set's listpack is damaged");
+    if (!packed_valid(s, true, &n)) return damaged(in, "Set listpack integrity check failed.");
     if (!n) return RDB_BUILT;
     struct packed *p = packed_from_bytes(s);
     if (!packed_names_differ(p, 1)) {

@@ -133,7 +133,8 @@ enum rdb_build rdb_load_hash_listpack_ex_old(struct rdb_in *in, struct rdb_build
     struct slice s;
     size_t n;
     if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
-    if (!packed_valid(s, true, &n) || n % 3) return damaged(in, "a hash's listpack is damaged");
+    if (!packed_valid(s, true, &n) || n % 3)
+        return damaged(in, "Hash listpack integrity check failed.");
     if (!n || build_small(b, s)) return RDB_BUILT;
     return damaged(in, "a hash has a field twice, or a deadline that is none");
 }

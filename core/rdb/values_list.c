@@ -55,7 +55,7 @@ enum rdb_build rdb_load_list(struct rdb_in *in, struct rdb_building *b)
 
 static bool add_packed(struct rdb_in *in, struct rdb_building *b, struct packed *p)
 {
-    if (!p) return rdb_in_fail(in, ERR_FORMAT, "a list node's bytes are damaged");
+    if (!p) return rdb_in_fail(in, ERR_FORMAT, "List integrity check failed.");
     list_build_packed(b->part, p);
     return true;
 }

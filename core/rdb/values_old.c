@@ -181,7 +181,7 @@ static bool put_pairs(struct value *v, const struct packed *p, const struct type
 /* Takes p. */
 static enum rdb_build build_hash(struct rdb_in *in, struct rdb_building *b, struct packed *p)
 {
-    if (!p) return damaged(in, "a hash's bytes are damaged");
+    if (!p) return damaged(in, "Hash integrity check failed.");
     size_t n = packed_count(p);
     struct value v = { .e = n ? hash_new(b->key, b->deadline) : NULL };
     bool ok = n % 2 == 0 && put_pairs(&v, p, b->limits);
@@ -213,11 +213,11 @@ enum rdb_build rdb_load_zset_ziplist(struct rdb_in *in, struct rdb_building *b)
     struct slice s;
     if (!rdb_get_string(in, &s)) return rdb_build_ended(in);
     struct packed *p = rdb_packed_from_ziplist(s);
-    if (!p) return damaged(in, "a sorted set's bytes are damaged");
+    if (!p) return damaged(in, "Zset integrity check failed.");
     if (!packed_first(p)) {
         packed_free(p);
         return RDB_BUILT;
     }
     b->e = zset_new_packed(b->key, p, b->deadline, b->limits);
-    return b->e ? RDB_BUILT : damaged(in, "a sorted set's bytes are damaged");
+    return b->e ? RDB_BUILT : damaged(in, "Zset integrity check failed.");
 }

@@ -123,11 +123,12 @@ static bool load_node(struct rdb_in *in, struct part *p)
     struct stream_id master = stream_id_get(s.p);
     if (!rdb_get_string(in, &s)) return false;
     if (!packed_valid(s, true, NULL))
-        return rdb_in_fail(in, ERR_FORMAT, "a stream node's bytes are damaged");
+        return rdb_in_fail(in, ERR_FORMAT, "Stream listpack integrity check failed.");
     struct packed *node = packed_from_bytes(s);
     if (!stream_adopt_node(p->s, master, node)) {
         packed_free(node);
-        return rdb_in_fail(in, ERR_FORMAT, "a stream node is damaged or out of order");
+        return rdb_in_fail(in, ERR_FORMAT,
+                           "Stream listpack integrity check failed (order)");
     }
     p->nodes--;
     return true;

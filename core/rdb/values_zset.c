@@ -97,7 +97,7 @@ enum rdb_build rdb_load_zset_listpack(struct rdb_in *in, struct rdb_building *b)
     bool sound = packed_valid(s, true, &n) && n % 2 == 0;
     if (sound && n) b->e = zset_new_packed(b->key, packed_from_bytes(s), b->deadline, b->limits);
     if (sound && (b->e || !n)) return RDB_BUILT;
-    rdb_in_fail(in, ERR_FORMAT, "a sorted set's listpack is damaged");
+    rdb_in_fail(in, ERR_FORMAT, "Zset listpack integrity check failed.");
     return RDB_BROKEN;
 }
 

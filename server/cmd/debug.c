@@ -95,6 +95,23 @@ static void debug_error(struct call *c)
 /* Switches that tests of Redis set, and that have nothing to switch here. */
 static void debug_accept(struct call *c) { reply_ok(c); }
 
+static void debug_replybuffer(struct call *c)
+{
+    if (!arg_is(c, 2, "PEAK-RESET-TIME") && !arg_is(c, 2, "RESIZING"))
+        reply_error(c, "unknown subcommand or wrong number of arguments for 'REPLYBUFFER'. Try "
+                       "DEBUG HELP.");
+    else
+        reply_ok(c);
+}
+
+/* An attribute is of RESP3; in RESP2 what it stands before comes alone. */
+static void reply_with_attribute(struct call *c)
+{
+    if (c->client->resp > 2)
+        reply_raw(c, SLICE("|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n"));
+    reply_bulk_z(c, "Some real reply following the attribute");
+}
+
 static void debug_protocol(struct call *c)
 {
     static const char *const known =
@@ -122,6 +139,8 @@ static void debug_protocol(struct call *c)
             reply_int(c, i);
             reply_bool(c, i == 1);
         }
+    } else if (arg_is(c, 2, "attrib")) {
+        reply_with_attribute(c);
     } else if (arg_is(c, 2, "verbatim")) {
         reply_verbatim(c, "txt", SLICE("This is a verbatim\nstring"));
     } else if (arg_is(c, 2, "true") || arg_is(c, 2, "false")) {
@@ -156,7 +175,8 @@ static const struct debug_row rows[] = {
       HELP("PAUSE-CRON <0|1>", "    Let the periodic jobs rest.") },
     { "PROTOCOL", 1, 1, debug_protocol,
       HELP("PROTOCOL <type>", "    Answer with a sample of this type.") },
-    { "REPLYBUFFER", 2, 2, debug_accept, HELP("REPLYBUFFER <what> <value>", "    Has no effect.") },
+    { "REPLYBUFFER", 2, 2, debug_replybuffer,
+      HELP("REPLYBUFFER <what> <value>", "    Has no effect.") },
     { "SEGFAULT", 0, 0, debug_segfault, HELP("SEGFAULT", "    End by a wild pointer.") },
     { "SET-ACTIVE-EXPIRE", 1, 1, debug_active_expire,
       HELP("SET-ACTIVE-EXPIRE <0|1>",

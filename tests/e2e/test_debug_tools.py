@@ -1,0 +1,54 @@
+"""DEBUG: small tools for whoever tests a server, and what MEMORY tells of the allocator."""
+import os
+
+from lib import ReplyError, Stage, ours_only
+
+DEBUG_ON = ("--enable-debug-command", "yes")
+
+
+def bytes_of(client, reply, size, *words):
+    """What comes for the words up to a PING behind them, undecoded."""
+    client.send(*words)
+    client.send("PING")
+    got = client.file.read(size)
+    assert got == reply, got
+    assert client.read() == "PONG"
+
+
+def test_attributes():
+    with Stage() as stage:
+        with stage.server(*DEBUG_ON).client() as c:
+            text = b"$39\r\nSome real reply following the attribute\r\n"
+            bytes_of(c, text, len(text), "DEBUG", "PROTOCOL", "attrib")
+            c.cmd("HELLO", 3)
+            text = b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n" + text
+            bytes_of(c, text, len(text), "DEBUG", "PROTOCOL", "attrib")
+
+
+def test_switches():
+    with Stage() as stage:
+        with stage.server(*DEBUG_ON).client() as c:
+            for words in (("PEAK-RESET-TIME", "100"), ("PEAK-RESET-TIME", "never"), ("RESIZING", "0"), ("resizing", "1")):
+                assert c.cmd("DEBUG", "REPLYBUFFER", *words) == "OK"
+            assert "REPLYBUFFER" in str(c.raw("DEBUG", "REPLYBUFFER", "SIZE", "0"))
+            assert isinstance(c.raw("DEBUG", "MALLCTL", "no.such.name"), ReplyError)
+            assert c.cmd("DEBUG", "STRUCTSIZE").startswith(b"bits:64 ")
+            assert c.cmd("MEMORY", "MALLOC-STATS").strip()
+            assert c.cmd("PING") == "PONG"
+
+
+@ours_only
+def test_lost_and_too_much_memory():
+    """LEAK loses memory and OOM ends the server, with the line that says why."""
+    env = dict(os.environ)
+    env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0:allocator_may_return_null=1:handle_abort=0:log_path=/dev/null"
+    with Stage() as stage:
+        p = stage.server("--crash-memcheck-enabled", "no", *DEBUG_ON, env=env)
+        with p.client() as c:
+            before = int(c.info("memory")["used_memory"])
+            assert c.cmd("DEBUG", "LEAK", "x" * 1000000) == "OK"
+            assert int(c.info("memory")["used_memory"]) - before > 900000
+            c.send("DEBUG", "OOM")
+            assert c.closed(30)
+        assert p.wait() < 0
+        assert "Out Of Memory allocating" in p.logged()
