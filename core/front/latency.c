@@ -212,20 +212,70 @@ static void cmd_graph(struct call *c)
     buf_free(&out);
 }
 
-static void describe_event(const struct event *e, int64_t now_s, struct buf *out)
+/* Count, mean, mean deviation and period, the figures that Redis gives too. */
+static void describe_event(const struct event *e, int number, struct buf *out)
 {
     int n = 0;
-    int64_t sum = 0;
+    int64_t sum = 0, first_s = INT64_MAX;
+    double off = 0;
     for (int i = 0; i < LATENCY_SAMPLES; i++) {
         const struct sample *s = sample_at(e, i);
         if (!s) continue;
         sum += s->ms;
+        if (s->at_s < first_s) first_s = s->at_s;
         n++;
     }
-    const struct sample *last = newest((struct event *)e);
-    buf_fmt(out, "%s: %d samples, %lld ms on average, %lld ms at worst, the last %lld s ago.\n",
-            e->name, n, (long long)(n ? sum / n : 0), (long long)e->max_ms,
-            (long long)(now_s - last->at_s));
+    int64_t mean = n ? sum / n : 0;
+    for (int i = 0; i < LATENCY_SAMPLES; i++) {
+        const struct sample *s = sample_at(e, i);
+        if (s) off += s->ms > mean ? (double)(s->ms - mean) : (double)(mean - s->ms);
+    }
+    double period = n ? (double)(newest((struct event *)e)->at_s - first_s) / n : 0;
+    buf_fmt(out,
+            "%d. %s: %d samples (%lld ms on average, mean deviation %.0f ms, period %.2f s). "
+            "All time worst: %lld ms.\n",
+            number, e->name, n, (long long)mean, n ? off / n : 0, period, (long long)e->max_ms);
+}
+
+/* What helps against an event whose name begins so. */
+static const struct {
+    const char *event, *advice;
+} remedies[] = {
+    { "command", "See SLOWLOG GET for commands that work over many elements, and take them apart "
+                 "(SCAN and its kin, smaller values)." },
+    { "command", "Values of many elements are better removed by UNLINK, or with "
+                 "lazyfree-lazy-user-del yes." },
+    { "fast-command", "Commands of constant time were slow: the machine itself stalls (swapping, "
+                      "a shared core, power saving). Compare with redis-cli --intrinsic-latency." },
+    { "fork", "Making a child takes long: avoid huge pages and virtual machines that fork slowly, "
+              "or let snapshots walk." },
+    { "aof-", "The disk is slow for the append-only file: use a faster or unshared one, "
+              "appendfsync everysec, or no-appendfsync-on-rewrite yes." },
+    { "expire-", "Many keys expire at one time: add a random part to their deadlines, and keep "
+                 "active-expire-effort low." },
+    { "eviction-", "Eviction cannot keep up: give maxmemory more room, or take big values apart "
+                   "and set lazyfree-lazy-eviction yes." },
+};
+
+static bool seen_event(const struct latency *l, const char *start)
+{
+    size_t n = strlen(start);
+    for (int i = 0; i < l->n; i++)
+        if (start[n - 1] == '-' ? strncmp(l->at[i]->name, start, n) == 0
+                                : strcmp(l->at[i]->name, start) == 0)
+            return true;
+    return false;
+}
+
+static void advise(const struct latency *l, struct buf *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
+        if (!seen_event(l, remedies[i].event)) continue;
+        if (!any) buf_putz(out, "\nWhat may help:\n\n");
+        any = true;
+        buf_fmt(out, "- %s\n", remedies[i].advice);
+    }
 }
 
 static void cmd_doctor(struct call *c)
@@ -239,7 +289,8 @@ static void cmd_doctor(struct call *c)
         buf_putz(&out, "Nothing has taken longer than latency-monitor-threshold so far.\n");
     else
         buf_putz(&out, "These took longer than latency-monitor-threshold:\n\n");
-    for (int i = 0; i < l->n; i++) describe_event(l->at[i], c->now_ms / 1000, &out);
+    for (int i = 0; i < l->n; i++) describe_event(l->at[i], i + 1, &out);
+    advise(l, &out);
     reply_verbatim(c, "txt", buf_slice(&out));
     buf_free(&out);
 }

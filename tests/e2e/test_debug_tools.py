@@ -52,3 +52,14 @@ def test_lost_and_too_much_memory():
             assert c.closed(30)
         assert p.wait() < 0
         assert "Out Of Memory allocating" in p.logged()
+
+
+@ours_only
+def test_latency_doctor():
+    """Its figures a numbered line each, and advice about what has happened only."""
+    with Stage() as stage:
+        with stage.server(*DEBUG_ON, "--latency-monitor-threshold", "1").client() as c:
+            c.cmd("DEBUG", "SLEEP", "0.01")
+            text = c.cmd("LATENCY", "DOCTOR").decode()
+            assert "\n1. command: 1 " in text and "mean deviation 0" in text and "period 0.00" in text, text
+            assert "SLOWLOG" in text and "UNLINK" in text and "maxmemory" not in text, text
