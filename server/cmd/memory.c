@@ -32,23 +32,66 @@ static void memory_usage(struct call *c)
         reply_null(c);
 }
 
+#define MIB ((size_t)1 << 20)
+
+struct finding {
+    bool is;
+    const char *text;
+};
+
+/* More than so many per cent of the other; little amounts are never odd. */
+static bool beyond(size_t a, size_t b, size_t percent)
+{
+    return a > b && a - b > 10 * MIB && a / percent > b / 100;
+}
+
+static size_t findings(struct server *s, struct buf *out)
+{
+    struct info_clients clients;
+    struct scripting_figures scripts;
+    struct mem_stats a;
+    size_t used = mem_used(), resident = memory_resident(), n = 0;
+    info_count_clients(s, &clients);
+    scripting_figures(s->scripts, &scripts);
+    mem_stats(&a);
+    const struct finding all[] = {
+        { s->peak_mem / 3 > used / 2, "Peak: once much more was in use than now (over 150%). The "
+                                      "process may hold pages of that time: MEMORY PURGE." },
+        { beyond(resident, used, 140), "Resident: the process holds over 140% of what is in use. "
+                                       "See MEMORY STATS for where it is." },
+        { beyond(a.active, a.allocated, 110), "Fragmentation: over 110% of the allocated bytes are "
+                                              "in the allocator's pages." },
+        { beyond(a.resident, a.active, 110), "Unused pages: the allocator keeps pages that hold "
+                                             "nothing. MEMORY PURGE gives them back." },
+        { beyond(resident, a.resident, 110), "Beyond the allocator: stacks, libraries, or scripts "
+                                             "hold much of the process' memory." },
+        { clients.normal_mem > 10 * MIB && clients.normal_mem > used / 4,
+          "Clients: their buffers hold over a quarter of the memory. See CLIENT LIST (tot-mem), "
+          "client-output-buffer-limit, maxmemory-clients." },
+        { clients.replica_mem > 10 * MIB, "Replicas: their buffers hold over 10 MB; one may be "
+                                          "slow, or its link." },
+        { scripts.vm_eval + scripts.scripts_eval > 10 * MIB,
+          "Scripts: they hold over 10 MB. Pass what varies in KEYS and ARGV, and SCRIPT FLUSH." },
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (!all[i].is) continue;
+        buf_fmt(out, " * %s\n\n", all[i].text);
+        n++;
+    }
+    return n;
+}
+
 static void memory_doctor(struct call *c)
 {
-    struct server *s = server_of(c);
-    size_t used = mem_used(), resident = memory_resident();
-    struct str text;
-    if (used < 5 << 20)
-        text = str_z(
-            "Less than 5 MB are in use: too little to say anything about how they are used.\n");
-    else if (resident > used + used / 2)
-        text = str_fmt(
-            "The process holds %zu bytes for %zu bytes in use (peak %zu). MEMORY PURGE gives "
-            "unused pages back.\n",
-            resident, used, s->peak_mem);
+    struct buf found = { 0 };
+    if (mem_used() < 5 * MIB)
+        reply_verbatim(c, "txt", SLICE("Less than 5 MB are in use: too little to say anything "
+                                       "about how they are used.\n"));
+    else if (findings(server_of(c), &found) == 0)
+        reply_verbatim(c, "txt", SLICE("Nothing is odd: no sign of lost or wasted memory.\n"));
     else
-        text = str_z("Nothing is odd: the process holds little more than is in use.\n");
-    reply_verbatim(c, "txt", str_slice(text));
-    str_free(&text);
+        reply_verbatim(c, "txt", buf_slice(&found));
+    buf_free(&found);
 }
 
 static void memory_purge(struct call *c)

@@ -63,3 +63,15 @@ def test_latency_doctor():
             text = c.cmd("LATENCY", "DOCTOR").decode()
             assert "\n1. command: 1 " in text and "mean deviation 0" in text and "period 0.00" in text, text
             assert "SLOWLOG" in text and "UNLINK" in text and "maxmemory" not in text, text
+
+
+@ours_only
+def test_memory_doctor():
+    """A peak that has passed is told, and so is that there is too little to tell."""
+    with Stage() as stage:
+        with stage.server(*DEBUG_ON).client() as c:
+            assert b"Less than 5 MB" in c.cmd("MEMORY", "DOCTOR")
+            c.cmd("DEBUG", "POPULATE", "3", "big", "8000000")
+            assert b" * Peak" not in c.cmd("MEMORY", "DOCTOR")
+            c.cmd("DEL", "big:0", "big:1")
+            assert b" * Peak" in c.cmd("MEMORY", "DOCTOR")
