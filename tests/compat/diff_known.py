@@ -121,6 +121,10 @@ def woken_by_nothing(words, ours, theirs, sent):
     return not ours[1] and text(theirs).endswith(("*[]]]", "*[]}"))
 
 
+def woken_before(words, ours, theirs, sent):
+    return ours == (":", b"1") and theirs == (":", b"0") and sent(b"XADD") and sent(b"XREAD", b"XREADGROUP")
+
+
 def cut_quote(words, ours, theirs, sent):
     return ours[0] == theirs[0] == "-" and len(ours[1]) > 900 and theirs[1].startswith(ours[1][:900])
 
@@ -175,6 +179,7 @@ KNOWN = [
     (b"SORT_RO", sort_errno, "the same"),
     (b"XREAD", woken_by_nothing, "7.0 wakes who waits when XADD has trimmed its own entry, and gives no entry; 7.2 and we go on waiting"),
     (b"XREADGROUP", woken_by_nothing, "the same"),
+    (b"CLIENT UNBLOCK", woken_before, "so there is nobody to unblock in 7.0"),
     (b"*", cut_quote, "an error that quotes more than we keep of it"),
     (b"OBJECT ENCODING", set_by_hint, "7.2 and we choose a new set's form by the number of arguments, members told twice included"),
     (b"XADD", stale_errno, "7.0 words its error by an old errno when <ms>-* finds no free number"),
