@@ -133,6 +133,15 @@ def set_by_hint(words, ours, theirs, sent):
     return theirs == ("$", b"intset") and ours in (("$", b"listpack"), ("$", b"hashtable")) and sent(b"SADD")
 
 
+def hash_by_hint(words, ours, theirs, sent):
+    return theirs == ("$", b"listpack") and ours == ("$", b"hashtable") and sent(b"HSET", b"HMSET")
+
+
+def damaged_hll_read(words, ours, theirs, sent):
+    return (ours[0] == theirs[0] == "$" and bytes(ours[1] or b"")[:4] == bytes(theirs[1] or b"")[:4] == b"HYLL"
+            and sent(*DAMAGE))
+
+
 def damaged_hll(words, ours, theirs, sent):
     if isinstance(ours, str):
         return ours[:5] == theirs[:5] == "'HYLL" and sent(*DAMAGE)
@@ -168,6 +177,9 @@ KNOWN = [
     (b"PFCOUNT", damaged_hll, "the same"),
     (b"PFADD", damaged_hll, "the same"),
     (b"PFMERGE", damaged_hll, "the same"),
+    (b"GET", damaged_hll_read, "the same"),
+    (b"GETDEL", damaged_hll_read, "the same"),
+    (b"GETEX", damaged_hll_read, "the same"),
     (b"OBJECT REFCOUNT", held_by_queue, "in a transaction Redis' value is also an argument of the queued command that set it"),
     (b"OBJECT IDLETIME", shared_age, "Redis' small integers share their age; the step that checks all keys leaves integers out"),
     (b"DIGEST-VALUE", sign_of_zero, "a listpack knows no -0, and SORT in Redis unpacks"),
@@ -182,6 +194,7 @@ KNOWN = [
     (b"CLIENT UNBLOCK", woken_before, "so there is nobody to unblock in 7.0"),
     (b"*", cut_quote, "an error that quotes more than we keep of it"),
     (b"OBJECT ENCODING", set_by_hint, "7.2 and we choose a new set's form by the number of arguments, members told twice included"),
+    (b"OBJECT ENCODING", hash_by_hint, "7.2 and we choose a hash's form by the number of arguments, fields told twice included"),
     (b"XADD", stale_errno, "7.0 words its error by an old errno when <ms>-* finds no free number"),
     (b"COMMAND GETKEYS", pfmerge_alone, "Redis finds no key in PFMERGE without sources, and so does not ask its rights: we do"),
     (b"COMMAND GETKEYSANDFLAGS", pfmerge_alone, "the same"),
