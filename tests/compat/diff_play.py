@@ -324,6 +324,8 @@ class Pair:
     def step_mute(self, commands):
         self.settle("A")
         quiet = [w for w in commands if w[0].upper() not in TXN and w[0].upper() != b"CLIENT"]
+        if not quiet:
+            return
         for head, tail in (([b"OFF"], [b"ON"]), ([b"SKIP"], None)):
             data = encode([b"CLIENT", b"REPLY"] + head) + b"".join(encode(w) for w in (quiet if tail else quiet[:1]))
             data += encode([b"CLIENT", b"REPLY"] + tail) if tail else b""
