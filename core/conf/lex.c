@@ -236,7 +236,7 @@ static void include(struct conf_lines *l, const char *file, int number, struct s
                     const struct conf_words *w, int depth)
 {
     if (w->n != 2) {
-        error_put(l, file, number, text, "wrong number of arguments");
+        error_put(l, file, number, text, "Bad directive or wrong number of arguments");
         return;
     }
     if (depth >= CONF_INCLUDE_DEPTH_MAX) {

@@ -234,6 +234,10 @@ static bool splits(const struct conf_row *row, const struct slice *word, size_t 
 enum err conf_parse(const struct conf_row *row, void *field, const struct slice *word, size_t n,
                     bool live, struct errmsg *m)
 {
+    if (n == 0 && row->kind == CONF_LIST && !(row->flags & CONF_FILE_ONLY)) {
+        // A line of the name alone gives the empty list ("save" switches snapshots off).
+        return conf_parse(row, field, &(struct slice){ "", 0 }, 1, live, m);
+    }
     if (!splits(row, word, n)) {
         enum err e = read_kind(row, field, word, n, live, m);
         return e || !row->check ? e : row->check(field, m);

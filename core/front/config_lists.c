@@ -189,6 +189,7 @@ static enum err output_read(void *list, const struct slice *word, size_t n, bool
                             struct errmsg *m)
 {
     struct front_output_limit *limit = list;
+    if (n == 1 && word[0].n == 0) return ERR_NONE;  // nothing named, nothing changed
     if (n == 0 || n % 4) {
         return err_set(m, ERR_SYNTAX, "Wrong number of arguments in buffer limit configuration.");
     }

@@ -127,6 +127,7 @@ def test_fatal_configuration_errors():
         ("appendonly maybe", 1, "appendonly maybe", "argument must be 'yes' or 'no'"),
         ("maxmemory 1gib", 1, "maxmemory 1gib", "argument must be a memory value"),
         ("loglevel", 1, "loglevel", "wrong number of arguments"),
+        ("include", 1, "include", "Bad directive or wrong number of arguments"),
     ]
     with Stage() as stage:
         for text, line, quoted, reason in in_file:
@@ -148,6 +149,15 @@ def test_fatal_configuration_errors():
         if not ORACLE and argv == ["--loglevel", "foo"]:
             reason += ", nothing"  # 7.2 has one more
         fatal(got.stderr, line, quoted, reason)
+
+
+def test_lists_without_a_word_are_empty():
+    lists = "save", "client-output-buffer-limit", "latency-tracking-info-percentiles"
+    with Stage() as stage:
+        write_file(os.path.join(stage.folder, "lists.conf"), "\n".join(lists) + "\n")
+        with started(stage, os.path.join(stage.folder, "lists.conf"), "--port", "PORT") as p:
+            got = [p.cmd("CONFIG", "GET", name)[1] for name in lists]
+            assert got[0] == got[2] == b"" and got[1].startswith(b"normal 0 0 0 slave 268435456"), got
 
 
 def test_missing_file_and_busy_port():
