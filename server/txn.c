@@ -81,6 +81,13 @@ static void mark_all(struct watched_key *k)
         CLIENT_DIRTY_CAS;
 }
 
+/* Asks without removing: the removal of an expired key would be told here, as a change of it. */
+static bool lives(struct ks_db *db, struct slice key)
+{
+    const struct entry *e = ks_peek(db, ks_hash(db->ks, key), key);
+    return e && !ks_is_expired(db->ks, e);
+}
+
 /* The whole database has other content. A key that was there at WATCH and untouched since is gone
  * or another one; one that was not there counts only if it is there now. */
 static void mark_db(struct watches *w, int db, struct ks_db *now)
@@ -89,8 +96,7 @@ static void mark_db(struct watches *w, int db, struct ks_db *now)
     table_iter_start(&it, &w->table);
     for (struct watched_key *k; (k = table_iter_next(&it));) {
         if (k->db != db) continue;
-        struct value v;
-        bool there = now && ks_read(now, watched_name(k), KS_NO_TOUCH | KS_NO_STATS, &v);
+        bool there = now && lives(now, watched_name(k));
         ilist_each(&k->watchers, at, tmp)
         {
             struct watch *watch = ilist_of(at, struct watch, same_key);

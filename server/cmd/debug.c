@@ -16,6 +16,7 @@
 #include "server/cmd/families.h"
 #include "server/cron.h"
 #include "server/persist/aof.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 
 static void debug_sleep(struct call *c)
@@ -37,6 +38,14 @@ static bool arg_switch(struct call *c, bool *on)
 static void debug_active_expire(struct call *c)
 {
     if (arg_switch(c, &server_of(c)->debug_active_expire)) reply_ok(c);
+}
+
+static void debug_deny_scripts(struct call *c)
+{
+    bool off;
+    if (!arg_switch(c, &off)) return;
+    server_of(c)->scripts->debug_open = off;
+    reply_ok(c);
 }
 
 static void debug_pause_cron(struct call *c)
@@ -112,6 +121,16 @@ static void reply_with_attribute(struct call *c)
     reply_bulk_z(c, "Some real reply following the attribute");
 }
 
+static void reply_behind_push(struct call *c)
+{
+    if (c->client->resp < 3) {
+        reply_error(c, "RESP2 is not supported by this command");
+        return;
+    }
+    reply_raw(c, SLICE(">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n"));
+    reply_bulk_z(c, "Some real reply following the push reply");
+}
+
 static void debug_protocol(struct call *c)
 {
     static const char *const known =
@@ -126,10 +145,10 @@ static void debug_protocol(struct call *c)
         reply_null(c);
     } else if (arg_is(c, 2, "bignum")) {
         reply_bignum(c, SLICE("1234567999999999999999999999999999999"));
-    } else if (arg_is(c, 2, "array") || arg_is(c, 2, "set") || arg_is(c, 2, "push")) {
-        void (*head)(struct call *, size_t) = arg_is(c, 2, "array") ? reply_array
-                                              : arg_is(c, 2, "set") ? reply_set
-                                                                    : reply_push;
+    } else if (arg_is(c, 2, "push")) {
+        reply_behind_push(c);
+    } else if (arg_is(c, 2, "array") || arg_is(c, 2, "set")) {
+        void (*head)(struct call *, size_t) = arg_is(c, 2, "array") ? reply_array : reply_set;
         head(c, 3);
         for (int i = 0; i < 3; i++)
             reply_int(c, i);
@@ -181,8 +200,9 @@ static const struct debug_row rows[] = {
     { "SET-ACTIVE-EXPIRE", 1, 1, debug_active_expire,
       HELP("SET-ACTIVE-EXPIRE <0|1>",
            "    0: keys past their deadline go only when somebody asks for them.") },
-    { "SET-DISABLE-DENY-SCRIPTS", 1, 1, debug_accept,
-      HELP("SET-DISABLE-DENY-SCRIPTS <0|1>", "    Has no effect.") },
+    { "SET-DISABLE-DENY-SCRIPTS", 1, 1, debug_deny_scripts,
+      HELP("SET-DISABLE-DENY-SCRIPTS <0|1>",
+           "    1: scripts may call CLIENT LIST, DEBUG PROTOCOL and DEBUG SLEEP.") },
     { "SET-SKIP-CHECKSUM-VALIDATION", 1, 1, debug_accept,
       HELP("SET-SKIP-CHECKSUM-VALIDATION <0|1>", "    Has no effect.") },
     { "SLEEP", 1, 1, debug_sleep,

@@ -120,21 +120,22 @@ static void describe_nodes(const struct call *c, const struct entry *e, struct b
 
 static void debug_object(struct call *c)
 {
-    struct value v;
+    struct ks_db *db = db_of(c);
+    const struct entry *e = ks_peek(db, ks_hash(db->ks, c->argv[2]), c->argv[2]); /* expired too */
     struct buf b = { 0 };
-    if (!ks_read(db_of(c), c->argv[2], KS_NO_TOUCH | KS_NO_STATS, &v)) {
+    if (!e) {
         reply_no_key(c);
         return;
     }
-    rdb_dump(v.e, &b);
+    rdb_dump(e, &b);
     size_t size =
         buf_size(&b) > 11 ? buf_size(&b) - 11 : 0; /* without type, version and checksum */
     buf_clear(&b);
     buf_fmt(&b,
             "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
-            (void *)v.e, value_encoding_name(v.e), size, (unsigned)v.e->access,
-            (long long)ks_idle_seconds(ks_of(c), v.e));
-    if (slice_eqz(slice_z(value_encoding_name(v.e)), "quicklist")) describe_nodes(c, v.e, &b);
+            (const void *)e, value_encoding_name(e), size, (unsigned)e->access,
+            (long long)ks_idle_seconds(ks_of(c), e));
+    if (slice_eqz(slice_z(value_encoding_name(e)), "quicklist")) describe_nodes(c, e, &b);
     buf_putc(&b, 0);
     reply_status(c, buf_head(&b));
     buf_free(&b);

@@ -15,6 +15,7 @@
 #include "core/types/set.h"
 #include "core/types/zset.h"
 #include "server/cmd/keyed.h"
+#include "server/script/scripting.h"
 
 /* A text in `bytes` of the sort, with a zero behind it. */
 struct text {
@@ -438,8 +439,10 @@ static void run(struct sort *s)
         reply_wrong_type(c);
         return;
     }
-    /* A set has no order of its own: what is stored must not depend on chance. */
-    if (s->unsorted && s->store_at && value_is(&v, VALUE_SET)) {
+    /* A set has no order of its own: neither what is stored nor what a script goes on with may
+     * depend on chance. */
+    bool for_script = c->client == server_of(c)->scripts->client;
+    if (s->unsorted && (s->store_at || for_script) && value_is(&v, VALUE_SET)) {
         s->unsorted = false;
         s->alpha = true;
         s->by_at = 0;

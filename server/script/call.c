@@ -85,6 +85,19 @@ static const char *why_not_write(const struct call *c, struct run *r, struct err
     return NULL;
 }
 
+/* What tests may call from scripts when DEBUG SET-DISABLE-DENY-SCRIPTS is on: nothing that blocks,
+ * subscribes, or exchanges the data. */
+static bool open_for_tests(const struct call *c)
+{
+    static const char *const open[][2] = { { "client", "list" },
+                                           { "debug", "protocol" },
+                                           { "debug", "sleep" } };
+    if (!server_of(c)->scripts->debug_open || c->argc < 2) return false;
+    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+        if (slice_ieqz(c->argv[0], open[i][0]) && slice_ieqz(c->argv[1], open[i][1])) return true;
+    return false;
+}
+
 static const char *why_not(struct call *c, struct run *r, struct errmsg *room)
 {
     struct command_entry *e = c->entry;
@@ -92,7 +105,8 @@ static const char *why_not(struct call *c, struct run *r, struct errmsg *room)
         return "Unknown Redis command called from script";
     if (!command_arity_ok(e, c->argc))
         return "Wrong number of args calling Redis command from script";
-    if (e->flags & CMD_NOSCRIPT) return "This Redis command is not allowed from script";
+    if (e->flags & CMD_NOSCRIPT && !open_for_tests(c))
+        return "This Redis command is not allowed from script";
     if (!(e->flags & CMD_STALE) && gates_stale(server_of(c)))
         return "Can not execute the command on a stale replica";
     const char *why = why_not_acl(c, r);
@@ -142,6 +156,7 @@ static int call(lua_State *L, bool raise)
     if (c.entry->flags & CMD_WRITE) r->wrote = true;
     buf_clear(&cl->pseudo_out);
     dispatch_call(&c);
+    lua_settop(L, 0); /* with thousands of arguments no room would be left for the reply */
     struct slice reply = buf_slice(&cl->pseudo_out);
     if (!reply.n) {
         lua_pushboolean(L, 0);

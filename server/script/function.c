@@ -90,7 +90,11 @@ static void empty(struct scripting *sc)
 static void cmd_flush(struct call *c)
 {
     bool word = arg_is(c, 2, "async") || arg_is(c, 2, "sync");
-    if (c->argc > 3 || (c->argc == 3 && !word)) {
+    if (c->argc > 3) {
+        reply_sub_arity(c);
+        return;
+    }
+    if (c->argc == 3 && !word) {
         reply_error(c, "FUNCTION FLUSH only supports SYNC|ASYNC option");
         return;
     }

@@ -69,7 +69,12 @@ static int base_getmetatable(lua_State *L)
         lua_getfield(L, LUA_REGISTRYINDEX, "tanist.strings");
         return 1;
     }
-    if (protect_real(L, 1) || !lua_getmetatable(L, 1)) {
+    if (protect_real(L, 1)) { /* what the real one has (the globals have one), to look at */
+        if (lua_getmetatable(L, -1)) protect_top(L);
+        else lua_pushnil(L);
+        return 1;
+    }
+    if (!lua_getmetatable(L, 1)) {
         lua_pushnil(L);
         return 1;
     }

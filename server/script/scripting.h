@@ -32,6 +32,7 @@ struct scripting {
     struct libraries *libraries;
     struct run *run;       /* NULL: none */
     uint64_t random;       /* math.random's state */
+    bool debug_open;       /* DEBUG SET-DISABLE-DENY-SCRIPTS */
     int signal;            /* SIGTERM came while a script ran; 0: none */
     uint64_t evicted;      /* scripts of EVAL that the cache has let go */
 };

@@ -142,6 +142,16 @@ static void push_error(lua_State *L, struct in *in)
     lua_setfield(L, -2, "ignore_error_stats_update");
 }
 
+/* What an attribute says is dropped; what it is said of follows. */
+static void push_behind_attribute(lua_State *L, struct in *in)
+{
+    for (int64_t n = 2 * number(in); n > 0; n--) {
+        push(L, in);
+        lua_pop(L, 1);
+    }
+    push(L, in);
+}
+
 static void push(lua_State *L, struct in *in)
 {
     must(in->p < in->end);
@@ -151,10 +161,11 @@ static void push(lua_State *L, struct in *in)
     case '$': push_bulk(L, in); break;
     case '+': push_wrapped(L, "ok", line(in)); break;
     case '-': push_error(L, in); break;
-    case '>':
+    case '>': lua_pushnil(L); break; /* what no script is told of */
     case '*': push_array(L, in); break;
     case '%': push_map(L, in); break;
     case '~': push_set(L, in); break;
+    case '|': push_behind_attribute(L, in); break;
     case ',': push_double(L, in); break;
     case '#': lua_pushboolean(L, line(in).p[0] == 't'); break;
     case '_': line(in), lua_pushnil(L); break;

@@ -387,6 +387,26 @@ return {('x'):rep(3), ('abc'):upper(), ('%d'):format(3)}
 return {string.find('a.b','.',1,true), string.match('key:12','(%a+):(%d+)'), string.gsub('hello','l','L')}
 ----
 local s = string.rep('a', 10) return {select('#', s:gmatch('a')()), s:gmatch('a')()}
+----
+redis.call('sadd',KEYS[1],'b','c','a','aa','zz') return redis.call('sort',KEYS[1],'by','_')
+----
+return redis.call('sort',KEYS[1],'by','_','desc','limit',1,2,'get','#','get','x:*')
+----
+return {redis.call('sort_ro',KEYS[1],'by','_','limit',3,9), redis.call('sort',KEYS[1],'by','_','store',KEYS[2]), redis.call('lrange',KEYS[2],0,-1)}
+----
+redis.call('del',KEYS[1]) redis.call('zadd',KEYS[1],3,'a',2,'b',1,'c') return redis.call('sort',KEYS[1],'by','_')
+----
+local t={} for i=1,7999 do t[i]=i end redis.call('del','many') return {redis.call('rpush','many',unpack(t,1,7998)), #redis.call('mget',unpack(t,1,7998))}
+----
+local t={} for i=1,8100 do t[i]=i end return redis.call('mget',unpack(t))
+----
+local t={} for i=1,7996 do t[i]=i end return redis.pcall('get',unpack(t))
+----
+local m=getmetatable(_G) m.__index={}
+----
+local m=getmetatable(_G) m.__index=nil
+----
+return {type(getmetatable(_G)), pcall(rawset,getmetatable(_G),'__index',1), type(getmetatable(_G).__index)}
 ====
 ! EVAL
 ----
@@ -515,6 +535,24 @@ local s = string.rep('a', 10) return {select('#', s:gmatch('a')()), s:gmatch('a'
 ! COMMAND INFO EVAL EVALSHA EVAL_RO EVALSHA_RO FCALL FCALL_RO
 ====
 ! FUNCTION LOAD return\s1
+----
+! FUNCTION FLUSH x y
+----
+! FUNCTION FLUSH x
+----
+! EVAL return\sredis.call('debug','protocol','bignum') 0
+----
+! DEBUG SET-DISABLE-DENY-SCRIPTS 1
+----
+! EVAL redis.setresp(3)\sreturn\sredis.call('debug','protocol','attrib') 0
+----
+! EVAL local\st={}\sfor\s_,k\sin\sipairs{'string','integer','double','bignum','null','array','verbatim','true','false','attrib'}\sdo\st[#t+1]=k\st[#t+1]=redis.call('debug','protocol',k)\sor\s'no'\send\sreturn\st 0
+----
+! EVAL redis.setresp(3)\slocal\st={}\sfor\s_,k\sin\sipairs{'string','integer','double','bignum','null','array','verbatim','true','false','attrib'}\sdo\st[#t+1]=k\st[#t+1]=redis.call('debug','protocol',k)\sor\s'no'\send\sreturn\st 0
+----
+! DEBUG SET-DISABLE-DENY-SCRIPTS 0
+----
+! EVAL return\sredis.call('debug','protocol','bignum') 0
 ----
 ! FUNCTION LOAD #!lua\nreturn\s1
 ----

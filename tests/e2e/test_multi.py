@@ -104,6 +104,29 @@ def test_watch_and_expiry():
                     assert c.cmd("EXEC") is None
 
 
+def test_swapped_databases_with_expired_keys():
+    with Stage() as stage:
+        with stage.server("--enable-debug-command", "yes").client() as c:
+            c.cmd("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+
+            def run(here, there):
+                """The key's lives here and in the other database: None, 0 (expired) or 1; was EXEC refused?"""
+                c.cmd("FLUSHALL")
+                for db, life in ((1, there), (0, here)):
+                    c.cmd("SELECT", db)
+                    if life is not None:
+                        c.cmd("SET", "k", "v", *([] if life else ["PX", 1]))
+                time.sleep(0.005)
+                c.cmd("WATCH", "k")
+                c.cmd("SWAPDB", 0, 1)
+                c.cmd("MULTI")
+                c.cmd("PING")
+                return c.cmd("EXEC") is None
+            lives = (None, 0, 1)
+            got = {(here, there): run(here, there) for here in lives for there in lives}
+            assert got == {(here, there): here == 1 or there == 1 for here in lives for there in lives}, got
+
+
 def test_aborts():
     with Stage() as stage:
         p = stage.server()

@@ -80,6 +80,7 @@ def test_effects_leave_as_one():
         assert next_words(s)[:2] == ["FUNCTION", "LOAD"]
         c.cmd("FCALL", "l_set", "1", "k", "v")
         assert next_words(s) == ["set", "k", "v"]
+        s.close()  # else the end waits for this replica
 
 
 def test_time_stands_still():
