@@ -23,9 +23,10 @@ SERVER = os.path.join(LINKS, "redis-server")
 SENTINEL = os.path.join(LINKS, "redis-sentinel")
 TANIST = SERVER if ORACLE else os.path.join(BUILD, "tanist")
 # The reference, where Debian's packages are installed: /usr/bin, so that our own links of the same
-# name in the build folder are never taken for it.
-REDIS_SERVER = "/usr/bin/redis-server"
-REDIS_SENTINEL = "/usr/bin/redis-sentinel"
+# name in the build folder are never taken for it. TANIST_PEER=PATH/valkey-server takes a peer of another
+# make for the tests of mixed sets; PATH/valkey-sentinel has to stand beside it.
+REDIS_SERVER = os.environ.get("TANIST_PEER", "/usr/bin/redis-server")
+REDIS_SENTINEL = REDIS_SERVER.removesuffix("-server") + "-sentinel"
 REDIS_CLI = "/usr/bin/redis-cli"
 REDIS_CHECK_RDB = "/usr/bin/redis-check-rdb"
 WAIT_S = float(os.environ.get("TANIST_WAIT", "30"))
