@@ -87,10 +87,15 @@ async function caching(r, options) {
   cached.destroy();
 }
 
+// Without a bound of its own a client of the pool connects to a dead master for ever, and the Sentinels are not asked
+// again meanwhile: that happens when it asked in the moment in which they had not yet noticed the death.
+const bounded = { reconnectStrategy: (retries) => (retries < 3 ? 50 : new Error('no connection')) };
+
 async function follow(ports, name, key) {
   const r = await createSentinel({
     name,
     sentinelRootNodes: ports.split(',').map((port) => ({ host: '127.0.0.1', port: Number(port) })),
+    nodeClientOptions: { socket: bounded },
     scanInterval: 500,
   }).on('error', (e) => console.log('note', String(e))).connect();
   for (let i = 1; ; i++) {

@@ -1,13 +1,15 @@
-// Go's redigo (RESP2): HOST PORT PROTOCOL (see README.md here).
+// Go's redigo (RESP2) and its Sentinel library: HOST PORT PROTOCOL, or `sentinel PORTS NAME KEY` (see README.md here).
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
 	"strings"
 	"time"
 
+	"github.com/FZambia/sentinel"
 	"github.com/gomodule/redigo/redis"
 )
 
@@ -25,9 +27,17 @@ func must(err error) {
 	}
 }
 
-func str(reply interface{}, err error) string     { s, err := redis.String(reply, err); must(err); return s }
-func num(reply interface{}, err error) int        { n, err := redis.Int(reply, err); must(err); return n }
-func strs(reply interface{}, err error) []string  { s, err := redis.Strings(reply, err); must(err); return s }
+func str(reply interface{}, err error) string {
+	s, err := redis.String(reply, err)
+	must(err)
+	return s
+}
+func num(reply interface{}, err error) int { n, err := redis.Int(reply, err); must(err); return n }
+func strs(reply interface{}, err error) []string {
+	s, err := redis.Strings(reply, err)
+	must(err)
+	return s
+}
 func list(args ...interface{}) []interface{}      { return args }
 func do(reply interface{}, err error) interface{} { must(err); return reply }
 
@@ -134,7 +144,57 @@ func waiting(r redis.Conn, address string) {
 	check("timeouts", list(do(r.Do("BLPOP", "queue", "0.01")), do(r.Do("BZPOPMIN", "nothing", "0.01"))), list(nil, nil))
 }
 
+func dial(address string) (redis.Conn, error) {
+	return redis.Dial("tcp", address, redis.DialConnectTimeout(time.Second), redis.DialReadTimeout(time.Second),
+		redis.DialWriteTimeout(time.Second))
+}
+
+// The pool asks the Sentinels at each dial, and takes nobody who does not say that it is master.
+func follow(ports, name, key string) {
+	addresses := []string{}
+	for _, port := range strings.Split(ports, ",") {
+		addresses = append(addresses, "127.0.0.1:"+port)
+	}
+	watched := &sentinel.Sentinel{Addrs: addresses, MasterName: name, Dial: dial}
+	pool := &redis.Pool{MaxIdle: 1, Dial: func() (redis.Conn, error) {
+		address, err := watched.MasterAddr()
+		if err != nil {
+			return nil, err
+		}
+		r, err := dial(address)
+		if err == nil && !sentinel.TestRole(r, "master") {
+			r.Close()
+			return nil, errors.New(address + " is not the master")
+		}
+		return r, err
+	}}
+	r := pool.Get()
+	for i := 1; ; i++ {
+		if _, err := r.Do("RPUSH", key, i); err != nil {
+			fmt.Println("note", err)
+			drop(r)
+			r = pool.Get()
+		} else {
+			fmt.Println("wrote", i)
+			if stop, err := r.Do("GET", "stop"); err == nil && stop != nil {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A READONLY answer does not end a connection by itself: the pool would hand it out again.
+func drop(r redis.Conn) {
+	r.Do("QUIT")
+	r.Close()
+}
+
 func main() {
+	if os.Args[1] == "sentinel" {
+		follow(os.Args[2], os.Args[3], os.Args[4])
+		return
+	}
 	address := os.Args[1] + ":" + os.Args[2]
 	r, err := redis.Dial("tcp", address)
 	must(err)

@@ -10,7 +10,8 @@ import subprocess
 import client_set
 from lib import ORACLE, Client, Stage, free_port, wait_for, write_file
 
-FOLLOWERS = ["redis-py", "php-redis", "predis", "ruby-redis", "perl-redis", "node-redis", "ioredis"]
+FOLLOWERS = ["redis-py", "php-redis", "predis", "ruby-redis", "perl-redis", "node-redis", "ioredis",
+             "redigo"]
 
 
 class Follower:
@@ -76,7 +77,10 @@ def go_on(followers, master, count):
     """Waits until each has `count` more writes acknowledged, and those are on this master."""
     marks = {f: len(f.acknowledged()) for f in followers}
     for f in followers:
-        wait_for(f"{f.name} to go on", lambda f=f: f.ended() or len(f.acknowledged()) >= marks[f] + count, 60)
+        try:
+            wait_for("more writes", lambda f=f: f.ended() or len(f.acknowledged()) >= marks[f] + count, 60)
+        except AssertionError as e:
+            raise AssertionError(f"{f.name} does not go on; it said at last:\n{f.said()[-2000:]}") from e
         late = set(f.acknowledged()[marks[f]:])
         assert late <= written(master, f), f"{f.name} wrote elsewhere: {sorted(late - written(master, f))[:9]}"
 
