@@ -161,12 +161,16 @@ const struct entry *ks_peek(const struct ks_db *db, uint64_t hash, struct slice 
     return slot ? *slot : NULL;
 }
 
+static struct value handle_at(struct ks_db *db, uint64_t hash)
+{
+    return (struct value){
+        .keys = &db->keys, .deadlines = &db->deadlines, .timed = &db->timed, .hash = hash
+    };
+}
+
 static struct value handle(struct ks_db *db, struct slice key)
 {
-    return (struct value){ .keys = &db->keys,
-                           .deadlines = &db->deadlines,
-                           .timed = &db->timed,
-                           .hash = ks_hash(db->ks, key) };
+    return handle_at(db, ks_hash(db->ks, key));
 }
 
 struct value ks_handle(struct ks_db *db, struct entry *e)
@@ -347,11 +351,11 @@ void ks_copy(const struct value *from, struct ks_db *to_db, struct slice to)
     ks_put(&v, e, true);
 }
 
-bool ks_load(struct ks_db *db, struct entry *e)
+bool ks_load(struct ks_db *db, uint64_t hash, struct entry *e)
 {
-    struct value v;
-    fill(db, entry_key(e), &v);
-    if (v.e) return false;
+    struct value v = handle_at(db, hash);
+    struct slice key = entry_key(e);
+    if (table_find(v.keys, hash, &key)) return false;
     attach(&v, e);
     return true;
 }

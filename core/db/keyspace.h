@@ -149,9 +149,9 @@ void ks_bury_table(const struct ks_hooks *hooks, struct table *t);
 /* Puts all databases of `from` (same number, same hash key, no hooks needed) in the place of ours,
  * which are freed as by ks_flush; `from` is left empty. A snapshot that was loaded beside. */
 void ks_adopt(struct keyspace *ks, struct keyspace *from, bool lazy);
-/* Loading: puts an entry under a key that is not there; false, and the entry stays the caller's,
- * when there is one already. Neither gate nor hooks hear of it. */
-bool ks_load(struct ks_db *db, struct entry *e);
+/* Loading: puts an entry under its key, of which `hash` is the hash; false, and the entry stays the
+ * caller's, when the key is there already. Neither gate nor hooks hear of it. */
+bool ks_load(struct ks_db *db, uint64_t hash, struct entry *e);
 
 /* --- deadlines ---------------------------------------------------------------------------- */
 static inline int64_t ks_deadline(const struct value *v) { return entry_deadline(v->e); }

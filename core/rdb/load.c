@@ -7,8 +7,11 @@
 
 #define DB_MAX 65536      /* bound for numbers of databases in a file; the host knows its own */
 #define PAYLOAD_TAIL 10   /* version and checksum of a DUMP payload */
+#define KEY_SHOWN 100     /* bytes of a key in a message */
 
 enum phase { AT_HEAD, AT_RECORD, IN_VALUE, AT_FOOT, AT_END };
+
+static int shown(struct slice key) { return (int)(key.n < KEY_SHOWN ? key.n : KEY_SHOWN); }
 
 static void forget_key(struct rdb_loader *l)
 {
@@ -39,6 +42,17 @@ void rdb_load_end(struct rdb_loader *l)
 static bool accepted(struct rdb_loader *l, enum err e, const struct errmsg *m)
 {
     return e == ERR_NONE ? true : rdb_in_fail(l->in, e, "%s", m->text);
+}
+
+static bool give_batch(struct rdb_loader *l)
+{
+    struct errmsg m;
+    size_t n = l->batch_n;
+    l->batch_n = 0;
+    if (n && l->hooks.keys)
+        return accepted(l, l->hooks.keys(l->hooks.app, l->batch, n, &m), &m);
+    for (size_t i = 0; i < n; i++) entry_free(l->batch[i].e);
+    return true;
 }
 
 static bool read_select(struct rdb_loader *l)
@@ -152,6 +166,7 @@ static bool skip_module(struct rdb_loader *l)
 
 static bool read_eof(struct rdb_loader *l)
 {
+    if (!give_batch(l)) return false; /* what is wrong with a key is said before the checksum is */
     l->phase = l->version >= RDB_VERSION_CRC ? AT_FOOT : AT_END;
     return true;
 }
@@ -175,8 +190,8 @@ static bool (*const opcodes[])(struct rdb_loader *l) = {
 /* Says which key is at hand, in front of the sentence. */
 static void name_key(struct rdb_loader *l)
 {
-    err_prefix(&l->in->msg, l->in->err, "key '%.*s'", (int)(l->key.n < 100 ? l->key.n : 100),
-               l->key.n ? l->key.p : "");
+    struct slice key = str_slice(l->key);
+    err_prefix(&l->in->msg, l->in->err, "key '%.*s'", shown(key), key.n ? key.p : "");
 }
 
 static bool begin_value(struct rdb_loader *l, uint8_t code)
@@ -200,9 +215,8 @@ static bool begin_value(struct rdb_loader *l, uint8_t code)
     return true;
 }
 
-static bool give_key(struct rdb_loader *l)
+static bool keep_key(struct rdb_loader *l)
 {
-    struct errmsg m;
     struct rdb_key k = { .db = l->db,
                          .e = l->building.e,
                          .idle_seconds = l->idle_seconds,
@@ -211,18 +225,15 @@ static bool give_key(struct rdb_loader *l)
     l->keys++;
     l->phase = AT_RECORD;
     forget_key(l);
-    if (!k.e) return true;
-    if (l->hooks.key) return accepted(l, l->hooks.key(l->hooks.app, &k, &m), &m);
-    entry_free(k.e);
-    return true;
+    if (k.e) l->batch[l->batch_n++] = k;
+    return l->batch_n < RDB_KEYS_A_BATCH || give_batch(l);
 }
 
 static bool read_value(struct rdb_loader *l)
 {
-    bool ok = false;
-    if (rdb_types[l->type].load(l->in, &l->building) == RDB_BUILT) ok = give_key(l);
+    if (rdb_types[l->type].load(l->in, &l->building) == RDB_BUILT) return keep_key(l);
     if (l->in->status == RDB_IN_FAILED) name_key(l);
-    return ok;
+    return false;
 }
 
 /* --- the frame ---------------------------------------------------------------------------- */
@@ -266,7 +277,7 @@ static bool read_foot(struct rdb_loader *l)
 static bool (*const phases[])(struct rdb_loader *l) = { read_head, read_record, read_value,
                                                         read_foot };
 
-enum rdb_load_status rdb_load_step(struct rdb_loader *l, size_t records)
+static enum rdb_load_status read_records(struct rdb_loader *l, size_t records)
 {
     struct rdb_in *in = l->in;
     if (in->status == RDB_IN_FAILED) return RDB_LOAD_FAILED;
@@ -281,6 +292,12 @@ enum rdb_load_status rdb_load_step(struct rdb_loader *l, size_t records)
         /* A value that asked for another turn: it has committed its part itself. */
     }
     return l->phase == AT_END ? RDB_LOAD_DONE : RDB_LOAD_MORE;
+}
+
+enum rdb_load_status rdb_load_step(struct rdb_loader *l, size_t records)
+{
+    enum rdb_load_status st = read_records(l, records);
+    return give_batch(l) ? st : RDB_LOAD_FAILED;
 }
 
 enum err rdb_load(struct rdb_in *in, const struct rdb_load_hooks *h, struct errmsg *msg)
@@ -326,31 +343,54 @@ static void set_access(struct keyspace *ks, const struct rdb_key *k)
     k->e->access = clock & 0xffffffu;
 }
 
-static enum err target_key(void *app, struct rdb_key *k, struct errmsg *msg)
+/* On error the entry stays the caller's. */
+static enum err put_key(struct rdb_load_target *t, const struct rdb_key *k, uint64_t hash,
+                        struct errmsg *msg)
 {
-    struct rdb_load_target *t = app;
     struct ks_db *db = ks_db(t->ks, k->db);
-    if (!db) {
-        entry_free(k->e);
+    struct slice key = entry_key(k->e);
+    if (!db)
         return err_set(msg, ERR_RANGE, "database %d is beyond the %d that are configured", k->db,
                        t->ks->n);
-    }
     if (t->drop_expired && ks_is_expired(t->ks, k->e)) {
         entry_free(k->e);
         t->expired++;
         return ERR_NONE;
     }
     set_access(t->ks, k);
-    if (!ks_load(db, k->e)) {
-        if (!t->replace) {
-            entry_free(k->e);
-            return err_set(msg, ERR_EXISTS, "the key is there twice");
-        }
-        ks_remove(db, entry_key(k->e), true);
-        must(ks_load(db, k->e));
+    if (!ks_load(db, hash, k->e)) {
+        if (!t->replace)
+            return err_set(msg, ERR_EXISTS, "key '%.*s' is there twice", shown(key), key.p);
+        ks_remove(db, key, true);
+        must(ks_load(db, hash, k->e));
     }
     t->loaded++;
     return ERR_NONE;
+}
+
+/* Each place of the table is a cache miss: they are waited for together. */
+static void make_ready(struct rdb_load_target *t, const struct rdb_key *k, size_t n,
+                       uint64_t *hash)
+{
+    for (size_t i = 0; i < n; i++) {
+        hash[i] = ks_hash(t->ks, entry_key(k[i].e));
+        if (ks_db(t->ks, k[i].db)) ks_prefetch(ks_db(t->ks, k[i].db), hash[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (ks_db(t->ks, k[i].db)) ks_prefetch_entry(ks_db(t->ks, k[i].db), hash[i]);
+}
+
+static enum err target_keys(void *app, const struct rdb_key *k, size_t n, struct errmsg *msg)
+{
+    struct rdb_load_target *t = app;
+    uint64_t hash[RDB_KEYS_A_BATCH];
+    enum err e = ERR_NONE;
+    size_t i = 0;
+    make_ready(t, k, n, hash);
+    while (i < n && (e = put_key(t, &k[i], hash[i], msg)) == ERR_NONE)
+        i++;
+    while (i < n) entry_free(k[i++].e);
+    return e;
 }
 
 struct rdb_load_hooks rdb_load_into(struct rdb_load_target *t)
@@ -358,7 +398,7 @@ struct rdb_load_hooks rdb_load_into(struct rdb_load_target *t)
     return (struct rdb_load_hooks){ .app = t,
                                     .aux = target_aux,
                                     .resize = target_resize,
-                                    .key = target_key,
+                                    .keys = target_keys,
                                     .function = target_function };
 }
 

@@ -27,7 +27,8 @@ struct rdb_load_hooks {
     const struct type_limits *limits; /* for the forms of values; NULL: the defaults */
     enum err (*aux)(void *app, struct slice name, struct slice value, struct errmsg *msg);
     enum err (*resize)(void *app, int db, uint64_t keys, uint64_t deadlines, struct errmsg *msg);
-    enum err (*key)(void *app, struct rdb_key *k, struct errmsg *msg); /* takes k->e */
+    /* Keys come in batches, so that look-ups can be made ready; takes all k[i].e, also on error. */
+    enum err (*keys)(void *app, const struct rdb_key *k, size_t n, struct errmsg *msg);
     enum err (*function)(void *app, struct slice source, struct errmsg *msg);
 };
 
@@ -37,6 +38,8 @@ enum rdb_load_status {
     RDB_LOAD_DONE,   /* the end was read and the checksum agrees */
     RDB_LOAD_FAILED, /* in->err, in->msg */
 };
+
+#define RDB_KEYS_A_BATCH 16
 
 struct rdb_loader {
     struct rdb_in *in;
@@ -49,11 +52,14 @@ struct rdb_loader {
     struct str key;
     struct rdb_building building;
     uint64_t keys; /* read so far */
+    struct rdb_key batch[RDB_KEYS_A_BATCH]; /* read and not yet given to the host */
+    size_t batch_n;                         /* 0 between steps */
 };
 
 /* The stream is the caller's and must outlive the loader. */
 void rdb_load_start(struct rdb_loader *l, struct rdb_in *in, const struct rdb_load_hooks *h);
-/* Reads at most `records` records (0 = no limit). rdb_in_offset(l->in) is the progress. */
+/* Reads at most `records` records (0 = no limit); the host has got all keys of them then.
+ * rdb_in_offset(l->in) is the progress. */
 enum rdb_load_status rdb_load_step(struct rdb_loader *l, size_t records);
 void rdb_load_end(struct rdb_loader *l); /* ends early or late; may be called twice */
 

@@ -18,7 +18,8 @@ static void fill(struct ks_db *db, int from, int to, int64_t deadline)
     char key[32];
     for (int i = from; i < to; i++) {
         sprintf(key, "key:%d", i);
-        ck_assert(ks_load(db, string_new_int(slice_z(key), i, deadline)));
+        ck_assert(ks_load(db, ks_hash(db->ks, slice_z(key)),
+                          string_new_int(slice_z(key), i, deadline)));
     }
 }
 
@@ -100,7 +101,7 @@ static void fill_hash(struct ks_db *db, const char *key, int n, int timed, int64
         hash_put(&v, slice_z(field), SLICE("v"), NULL);
         if (i < timed) hash_set_deadline(&v, slice_z(field), deadline, NULL);
     }
-    ck_assert(ks_load(db, v.e));
+    ck_assert(ks_load(db, ks_hash(db->ks, slice_z(key)), v.e));
 }
 
 static struct keyspace *make_timed(void)
