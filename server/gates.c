@@ -22,15 +22,21 @@ static bool refuse(struct call *c, const char *text)
     return false;
 }
 
-/* The flags to judge by: an EXEC is what it is going to run. */
+/* What a transaction may do, and what each of its commands must be allowed. */
+#define ANY_OF_QUEUE (CMD_WRITE | CMD_DENYOOM | CMD_READONLY | CMD_NO_ASYNC_LOADING)
+#define ALL_OF_QUEUE (CMD_STALE | CMD_LOADING)
+
+/* The flags to judge by: an EXEC is what it is going to run, a queued script what it says of
+ * itself. (Outside of transactions a script is judged when it begins.) */
 static uint32_t flags_of(const struct call *c)
 {
     uint32_t flags = c->row->flags;
-    if (__builtin_expect(c->client->flags & CLIENT_MULTI, 0)) {
-        const struct session *se = session_get(c->client);
-        if (se && txn_is_exec(c->row)) flags |= se->queued_flags & (CMD_WRITE | CMD_DENYOOM);
-    }
-    return flags;
+    if (__builtin_expect(!(c->client->flags & CLIENT_MULTI), 1)) return flags;
+    const struct session *se = session_get(c->client);
+    if (!txn_is_exec(c->row)) return scripting_call_flags(c);
+    if (!se) return flags;
+    flags |= se->queued_flags & ANY_OF_QUEUE;
+    return flags & ~(se->queued_missing & ALL_OF_QUEUE);
 }
 
 static bool from_master(const struct call *c) { return (c->client->flags & CLIENT_MASTER) != 0; }
@@ -118,6 +124,8 @@ const char *gates_write_denied(struct server *s, const struct client *cl, struct
 {
     if (cl->flags & CLIENT_MASTER) return NULL;
     if (!s->is_master && s->config->replica_read_only) return read_only_text;
+    const char *fenced = s->is_master ? fencing_refuses(s->fencing) : NULL;
+    if (fenced) return fenced;
     if (s->is_master && aof_failing(s->aof)) return aof_text(aof_failing(s->aof), room);
     if (gates_disk_failing(s)) return disk_text;
     return too_few_replicas(s) ? replicas_text : NULL;
@@ -141,7 +149,7 @@ static bool fence(struct call *c)
 
 static bool stale(struct call *c)
 {
-    if (c->row->flags & CMD_STALE || from_master(c) || !gates_stale(server_of(c))) return true;
+    if (flags_of(c) & CMD_STALE || from_master(c) || !gates_stale(server_of(c))) return true;
     return refuse(c, "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to "
                      "'no'.");
 }
@@ -152,7 +160,7 @@ static bool staleness(struct call *c)
     struct server *s = server_of(c);
     int64_t most = s->config->replica_max_staleness_ms;
     if (__builtin_expect(most == 0, 1) || s->is_master || from_master(c)) return true;
-    if (!(c->row->flags & CMD_READONLY)) return true;
+    if (!(flags_of(c) & CMD_READONLY)) return true;
     int64_t behind = replication_staleness_ms(s->repl);
     if (behind <= most) return true;
     char text[160];
@@ -170,8 +178,8 @@ static bool loading(struct call *c)
 {
     struct server *s = server_of(c);
     if (__builtin_expect(!s->loading && !s->async_loading, 1)) return true;
-    if (s->async_loading && !(c->row->flags & CMD_NO_ASYNC_LOADING)) return true;
-    if (s->loading && c->row->flags & CMD_LOADING) return true;
+    if (s->async_loading && !(flags_of(c) & CMD_NO_ASYNC_LOADING)) return true;
+    if (s->loading && flags_of(c) & CMD_LOADING) return true;
     return refuse(c, "-LOADING Redis is loading the dataset in memory");
 }
 

@@ -19,6 +19,7 @@
 #include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 #include "server/session.h"
 #include "server/txn.h"
@@ -73,8 +74,13 @@ static void on_stream_reset(void *arg)
     txn_discard(server_at(arg)->master_client);
 }
 
-/* An empty keyspace in the place of ours; the old one is freed in the background. */
-static void empty_data(struct server *s) { dataset_exchange(s, dataset_keyspace(s)); }
+/* An empty keyspace in the place of ours, and no libraries; the old one is freed in the
+ * background. */
+static void empty_data(struct server *s)
+{
+    dataset_exchange(s, dataset_keyspace(s));
+    scripting_adopt_libraries(s->scripts, NULL);
+}
 
 static void loaded(struct host *h, bool ok, bool kept, const char *why)
 {

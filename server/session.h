@@ -20,7 +20,8 @@ struct queued {
 
 struct session {
     VEC(struct queued) queue;
-    uint32_t queued_flags; /* of all queued commands, or-ed: what the gates ask for EXEC */
+    uint32_t queued_flags;   /* of all queued commands, or-ed: what the gates ask for EXEC */
+    uint32_t queued_missing; /* flags that one of them lacks */
     struct ilist watched;  /* struct watch, by `mine` */
     struct ilist prefixes; /* tracking: struct member, by `mine` */
     int watched_n;

@@ -11,6 +11,7 @@
 #include "core/front/reply.h"
 #include "server/block.h"
 #include "server/journal.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -247,7 +248,7 @@ static void queue_clear(struct client *cl)
     for (size_t i = 0; i < se->queue.n; i++)
         mem_free(se->queue.at[i].argv);
     vec_free(&se->queue);
-    se->queued_flags = 0;
+    se->queued_flags = se->queued_missing = 0;
     cl->multi_mem = 0;
 }
 
@@ -301,7 +302,9 @@ static void queue_add(struct session *se, const struct call *c)
     }
     struct queued q = { c->entry, c->argc, argv, slice_of(to, c->raw.n) };
     vec_push(&se->queue, q);
-    se->queued_flags |= c->row->flags;
+    uint32_t flags = scripting_call_flags(c);
+    se->queued_flags |= flags;
+    se->queued_missing |= ~flags;
     c->client->multi_mem += mem_size(argv);
 }
 

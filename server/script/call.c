@@ -76,11 +76,11 @@ static const char *why_not_write(const struct call *c, struct run *r, struct err
     uint32_t flags = c->entry->flags;
     if (r->read_only && flags & (CMD_WRITE | CMD_MAY_REPLICATE))
         return "Write commands are not allowed from read-only scripts.";
-    if (!(flags & CMD_WRITE)) return NULL;
+    /* In the middle of its writes a script is not stopped. */
+    if (!(flags & CMD_WRITE) || r->wrote) return NULL;
     const char *why = gates_write_denied(server_of(c), r->call->client, room);
     if (why) return why;
-    /* In the middle of its writes a script is not stopped. */
-    if (r->over_memory && !r->wrote && !(r->flags & SCRIPT_ALLOW_OOM) && flags & CMD_DENYOOM)
+    if (r->over_memory && !(r->flags & SCRIPT_ALLOW_OOM) && flags & CMD_DENYOOM)
         return "-OOM command not allowed when used memory > 'maxmemory'.";
     return NULL;
 }

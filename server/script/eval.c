@@ -162,11 +162,11 @@ void eval_figures(const struct eval_cache *ec, struct scripting_figures *f)
 
 /* ---- #!lua flags=... ---- */
 
-/* One word of the first line behind "#!lua". Replies when it is wrong. */
-static bool take_option(struct call *c, struct slice word, uint32_t *flags)
+/* One word of the first line behind "#!lua". */
+static bool take_option(struct slice word, uint32_t *flags, struct buf *why)
 {
     if (!slice_starts(word, "flags=")) {
-        reply_error_fmt(c, "Unknown lua shebang option: %.*s", SLICE_ARG(word));
+        buf_fmt(why, "Unknown lua shebang option: %.*s", SLICE_ARG(word));
         return false;
     }
     size_t at = sizeof("flags=") - 1;
@@ -176,7 +176,7 @@ static bool take_option(struct call *c, struct slice word, uint32_t *flags)
         struct slice name = slice_of(word.p + at, end - at);
         uint32_t flag = script_flag(name);
         if (!flag) {
-            reply_error_fmt(c, "Unexpected flag in script shebang: %.*s", SLICE_ARG(name));
+            buf_fmt(why, "Unexpected flag in script shebang: %.*s", SLICE_ARG(name));
             return false;
         }
         *flags |= flag;
@@ -185,27 +185,36 @@ static bool take_option(struct call *c, struct slice word, uint32_t *flags)
     return true;
 }
 
-/* What is left of `body` is the script; the line's end stays, so that lines keep their numbers. */
-static bool take_shebang(struct call *c, struct slice *body, uint32_t *flags)
+static bool take_words(const struct slice *words, int n, uint32_t *flags, struct buf *why)
+{
+    if (!words || n == 0) {
+        buf_fmt(why, "Invalid engine in script shebang");
+        return false;
+    }
+    if (!slice_eqz(words[0], "#!lua")) {
+        buf_fmt(why, "Unexpected engine in script shebang: %.*s", SLICE_ARG(words[0]));
+        return false;
+    }
+    for (int i = 1; i < n; i++)
+        if (!take_option(words[i], flags, why)) return false;
+    return true;
+}
+
+/* What is left of `body` is the script; the line's end stays, so that lines keep their numbers.
+ * False: it is wrong; `why` has the error. */
+static bool take_shebang(struct slice *body, uint32_t *flags, struct buf *why)
 {
     *flags = SCRIPT_COMPAT;
     if (!slice_starts(*body, "#!")) return true;
     ptrdiff_t end = slice_find(*body, '\n', 0);
     if (end < 0) {
-        reply_error(c, "Invalid script shebang");
+        buf_fmt(why, "Invalid script shebang");
         return false;
     }
     int n = 0;
     struct slice *words = resp_split_line(slice_of(body->p, (size_t)end), &n);
-    bool ok = words && n > 0;
     *flags = 0;
-    if (!ok) {
-        reply_error(c, "Invalid engine in script shebang");
-    } else if (!slice_eqz(words[0], "#!lua")) {
-        reply_error_fmt(c, "Unexpected engine in script shebang: %.*s", SLICE_ARG(words[0]));
-        ok = false;
-    }
-    for (int i = 1; ok && i < n; i++) ok = take_option(c, words[i], flags);
+    bool ok = take_words(words, n, flags, why);
     mem_free(words);
     *body = slice_of(body->p + end, body->n - (size_t)end);
     return ok;
@@ -230,7 +239,12 @@ static struct eval_script *compile(struct call *c, struct eval_cache *ec, struct
     struct slice source = body;
     char sha[HEX_LEN + 1];
     lua_State *L = ec->engine->L;
-    if (!take_shebang(c, &source, &flags)) return NULL;
+    struct buf why = { 0 };
+    if (!take_shebang(&source, &flags, &why)) {
+        reply_error_fmt(c, "%.*s", (int)buf_size(&why), buf_head(&why));
+        buf_free(&why);
+        return NULL;
+    }
     if (!engine_compile(L, source, "@user_script")) {
         reply_error_fmt(c, "Error compiling script (new function): %s", lua_tostring(L, -1));
         lua_pop(L, 1);
@@ -296,6 +310,25 @@ static void cmd_eval(struct call *c) { eval_text(c, false); }
 static void cmd_eval_ro(struct call *c) { eval_text(c, true); }
 static void cmd_evalsha(struct call *c) { eval_sha(c, false); }
 static void cmd_evalsha_ro(struct call *c) { eval_sha(c, true); }
+
+static uint32_t flags_in(struct slice body)
+{
+    uint32_t flags;
+    struct buf why = { 0 };
+    bool ok = take_shebang(&body, &flags, &why);
+    buf_free(&why);
+    return ok ? flags : SCRIPT_COMPAT; /* a wrong one is found when it is run */
+}
+
+bool eval_flags_of(const struct call *c, uint32_t *flags)
+{
+    bool text = c->row->run == cmd_eval || c->row->run == cmd_eval_ro;
+    if (!text && c->row->run != cmd_evalsha && c->row->run != cmd_evalsha_ro) return false;
+    const struct eval_script *script =
+        text ? find_body(cache_of(c), c->argv[1]) : find_sha(cache_of(c), c->argv[1]);
+    *flags = script ? script->flags : text ? flags_in(c->argv[1]) : (uint32_t)SCRIPT_COMPAT;
+    return true;
+}
 
 static void cmd_script_load(struct call *c)
 {

@@ -13,6 +13,8 @@
 
 struct eval_cache *eval_new(struct scripting *sc);
 void eval_delete(struct eval_cache *ec);
+/* Is it an EVAL? *flags: SCRIPT_ flags of its script; SCRIPT_COMPAT too where there is none. */
+bool eval_flags_of(const struct call *c, uint32_t *flags);
 void eval_figures(const struct eval_cache *ec, struct scripting_figures *f);
 
 #endif

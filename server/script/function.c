@@ -45,6 +45,14 @@ static void fcall(struct call *c, bool read_only)
 static void cmd_fcall(struct call *c) { fcall(c, false); }
 static void cmd_fcall_ro(struct call *c) { fcall(c, true); }
 
+bool function_flags_of(const struct call *c, uint32_t *flags)
+{
+    if (c->row->run != cmd_fcall && c->row->run != cmd_fcall_ro) return false;
+    const struct function *f = function_find(libraries_of(c), c->argv[1]);
+    *flags = f ? f->flags : SCRIPT_COMPAT;
+    return true;
+}
+
 /* ---- LOAD, DELETE, FLUSH ---- */
 
 static void cmd_load(struct call *c)

@@ -44,6 +44,8 @@ enum err library_load(struct libraries *ls, struct slice source, bool replace, b
                       struct str *name, struct errmsg *msg);
 struct library *library_find(const struct libraries *ls, struct slice name);
 struct function *function_find(const struct libraries *ls, struct slice name);
+/* Is it an FCALL? *flags: those of its function; SCRIPT_COMPAT when there is none. */
+bool function_flags_of(const struct call *c, uint32_t *flags);
 void library_drop(struct library *l);
 /* Puts all libraries of `from`, which is emptied and freed, into `to`. Names must be free or, with
  * `replace`, libraries of the same name are dropped; all or nothing. */

@@ -72,6 +72,20 @@ size_t scripting_mem(const struct scripting *sc)
     return f.vm_eval + f.vm_functions + f.scripts_eval + f.functions;
 }
 
+/* ---- what a call will do ---- */
+
+uint32_t scripting_call_flags(const struct call *c)
+{
+    uint32_t flags = c->row->flags, script;
+    if (!eval_flags_of(c, &script) && !function_flags_of(c, &script)) return flags;
+    if (script & SCRIPT_COMPAT) return flags;
+    flags &= ~(uint32_t)(CMD_STALE | CMD_DENYOOM | CMD_WRITE);
+    if (!(script & SCRIPT_NO_WRITES)) flags |= CMD_WRITE;
+    if (!(script & (SCRIPT_NO_WRITES | SCRIPT_ALLOW_OOM))) flags |= CMD_DENYOOM;
+    if (script & SCRIPT_ALLOW_STALE) flags |= CMD_STALE;
+    return flags;
+}
+
 /* ---- snapshots ---- */
 
 struct slice *scripting_sources(const struct scripting *sc, size_t *n)

@@ -47,6 +47,8 @@ static inline bool scripting_running(const struct scripting *sc) { return sc && 
 const char *scripting_busy(const struct scripting *sc);
 /* The client that a call in a script is made for; else the call's own. */
 struct client *scripting_caller(const struct call *c);
+/* The flags of a call's command; a script that says of itself what it does is judged by that. */
+uint32_t scripting_call_flags(const struct call *c);
 /* SIGTERM or SIGINT: true when a script runs: the signal is then handled after it, and the script
  * is killed if it has not written yet. */
 bool scripting_postpone_signal(struct scripting *sc, int signo);

@@ -173,6 +173,9 @@ def test_master_alone_refuses_writes():
                     except ReplyError as e:
                         return str(e).startswith("READONLY Fenced")
                 wait_for("refusal", refused)
+                for words in (["EVAL", "return redis.call('set', 'k', 'w')", 0],
+                              ["EVAL", "#!lua\nreturn redis.call('set', 'k', 'w')", 0]):
+                    assert "Fenced" in str(c.raw(*words)), words
                 assert time.monotonic() - start < 3
                 assert c.cmd("GET", "k") == b"v"  # reading goes on
             finally:

@@ -2,7 +2,7 @@
 what ends them, libraries in snapshots, files and on replicas."""
 import time
 
-from lib import Stage, ReplyError, ours_only, replica_caught_up, wait_for
+from lib import ORACLE, Stage, ReplyError, free_port, ours_only, replica_caught_up, wait_for
 
 QUIET = ("--save", "")
 LIB = "#!lua name={0}\nredis.register_function('{0}_set', function(k, a) return redis.call('set', k[1], a[1]) end)\n" \
@@ -279,6 +279,67 @@ def test_read_only_replica():
         fails("READONLY", c.cmd, "FUNCTION", "LOAD", LIB.format("x"))
 
 
+READ, WRITE = "#!lua flags=no-writes\nreturn 1", "#!lua\nreturn 1"
+
+
+def test_transactions_of_scripts_on_a_replica():
+    """A script that says what it does is judged at EXEC as a command would be; others call by call."""
+    with Stage() as stage:
+        master, replica = pair(stage, *([] if ORACLE else ["--demotion-cuts-writers", "no"]))
+        other = replica.client()
+
+        def run(while_master, *words):
+            if while_master:
+                other.cmd("REPLICAOF", "NO", "ONE")
+            c = replica.client()
+            c.cmd("MULTI")
+            got = [c.raw(*words)]
+            if while_master:
+                other.cmd("REPLICAOF", "127.0.0.1", master.port)
+                wait_for("the link", lambda: replica.info("replication")["master_link_status"] == "up")
+            return str((got + [c.raw("EXEC")])[-1])
+        for early in (True, False):
+            assert run(early, "EVAL", READ, 0) == "[1]"
+            assert "EXECABORT" in run(early, "EVAL", WRITE, 0)
+            assert run(early, "EVAL", "return 1", 0) == "[1]"
+            got = run(early, "EVAL", "return redis.call('set', 'x', 1)", 0)
+            assert "READONLY" in got and "EXECABORT" not in got, got
+        master.cmd("FUNCTION", "LOAD", LIB.format("l"))
+        wait_for("the library", lambda: other.cmd("FUNCTION", "LIST"))
+        assert "EXECABORT" in run(True, "FCALL", "l_set", 1, "k", "v")
+
+
+def test_transaction_behind_a_lost_link():
+    with Stage() as stage:
+        master, replica = pair(stage, "--replica-serve-stale-data", "no")
+        c = replica.client()
+        for words, refused in ((["GET", "x"], True), (["EVAL", READ, 0], True), (["INFO", "server"], False),
+                               (["EVAL", "#!lua flags=allow-stale,no-writes\nreturn 1", 0], False)):
+            c.cmd("MULTI")
+            c.cmd(*words)
+            replica.cmd("REPLICAOF", "127.0.0.1", free_port())
+            got = str(c.raw("EXEC"))
+            assert ("EXECABORT Transaction discarded because of: MASTERDOWN" in got) == refused, (words, got)
+            replica.cmd("REPLICAOF", "127.0.0.1", master.port)
+            wait_for("the link", lambda: replica.info("replication")["master_link_status"] == "up")
+
+
+def test_replicas_leave_during_a_script():
+    """It is asked before the first write: what a script has begun it may end."""
+    with Stage() as stage:
+        master, replica = pair(stage)
+        for name, value in (("min-replicas-to-write", 1), ("busy-reply-threshold", 10)):
+            master.cmd("CONFIG", "SET", name, value)
+        wait_for("a good replica", lambda: master.cmd("SET", "x", 0))
+        c, other = master.client(), master.client()
+        c.send("EVAL", "redis.call('set', 'x', 1) repeat local info = redis.call('info', 'replication') "
+                       "until info:match('connected_slaves:0') return redis.call('set', 'y', 2)", 0)
+        wait_for("BUSY", lambda: "BUSY" in str(other.raw("GET", "x")))
+        replica.cmd("REPLICAOF", "NO", "ONE")
+        assert c.read() == "OK"
+        assert "NOREPLICAS" in str(other.raw("EVAL", "return redis.call('set', 'x', 1)", 0))
+
+
 def test_functions_reach_replicas_and_files():
     with Stage() as stage:
         master = stage.server("--save", "900 1")
@@ -306,6 +367,21 @@ def test_functions_reach_replicas_and_files():
         wait_for("the file", lambda: again.info("persistence")["loading"] == "0")
         assert len(again.cmd("FUNCTION", "LIST")) == 2
         assert again.cmd("FCALL", "one_get", "1", "k") == b"v"
+
+
+def test_full_sync_replaces_libraries():
+    with Stage() as stage:
+        master, other = stage.server(*QUIET, "--repl-diskless-sync-delay", "0"), stage.server(*QUIET)
+        master.cmd("FUNCTION", "LOAD", LIB.format("l"))
+        for lib in ("l", "m"):
+            other.cmd("FUNCTION", "LOAD", LIB.format(lib))
+        for _ in range(2):  # empty, and with data
+            other.cmd("REPLICAOF", "127.0.0.1", master.port)
+            wait_for("the link", lambda: other.info("replication")["master_link_status"] == "up")
+            assert other.cmd("FUNCTION", "LIST") == master.cmd("FUNCTION", "LIST")
+            other.cmd("REPLICAOF", "NO", "ONE")
+            other.cmd("FUNCTION", "LOAD", LIB.format("m"))
+            other.cmd("SET", "x", 1)
 
 
 def test_functions_in_the_append_only_file():
