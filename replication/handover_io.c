@@ -77,7 +77,7 @@ void handover_linked(struct replication *r)
     if (r->hand.state != HANDOVER_GOES) return;
     if (r->link.hand == LINK_HAND_DONE) {
         finish(r);
-        if (r->host.demoted) r->host.demoted(r->host.arg);
+        if (r->host.demoted) r->host.demoted(r->host.arg, r->hand_by);
     } else if (r->link.hand == LINK_HAND_REFUSED)
         give_up(r, "Failover target rejected psync request");
 }
@@ -105,6 +105,7 @@ const char *handover_command(struct replication *r, const struct handover_reques
     if (q->named) log_notice("FAILOVER requested to %s:%d.", q->host, (int)q->port);
     else log_notice("FAILOVER requested.");
     handover_begin(&r->hand, q, repl_now(r));
+    r->hand_by = r->front->running ? r->front->running->id : 0;
     front_pause(r->front, PAUSE_BY_FAILOVER, INT64_MAX, true);
     r->want_acks = true;
     loop_timer_after(r->hand_timer, 0);

@@ -62,8 +62,9 @@ struct repl_host {
     int64_t (*fsynced)(void *arg);
     /* Bytes ever written to it, and of these on disk; false: there is none. NULL: false. */
     bool (*disk)(void *arg, uint64_t *written, uint64_t *synced);
-    /* We were master and are replica for good: clients that wrote should look for another one. */
-    void (*demoted)(void *arg);
+    /* We were master and are replica for good: clients that wrote should look for another one, but
+     * not the one that ordered it (its id; 0: none). */
+    void (*demoted)(void *arg, uint64_t ordered_by);
     /* False inside EXEC: a command that would block answers at once. NULL: always true. */
     bool (*may_block)(void *arg, struct client *cl);
 };

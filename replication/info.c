@@ -70,6 +70,13 @@ static void replica_lines(const struct replication *r, struct buf *out)
     }
 }
 
+static void overflow_fields(const struct overflow *o, struct buf *out)
+{
+    buf_fmt(out, "repl_spool_file_bytes:%lld\r\nrepl_spool_errors:%llu\r\n", (long long)o->held,
+            (unsigned long long)o->errors);
+    if (o->last_error.text[0]) buf_fmt(out, "repl_spool_last_error:%s\r\n", o->last_error.text);
+}
+
 void replication_info(const struct replication *r, struct buf *out)
 {
     bool master = replication_is_master(r), open = r->feed.open;
@@ -91,6 +98,7 @@ void replication_info(const struct replication *r, struct buf *out)
     buf_fmt(out, "repl_backlog_histlen:%lld\r\n", (long long)feed_held(&r->feed));
     buf_fmt(out, "repl_backlog_seconds:%lld\r\n", 
             (long long)backlog_covers_s(&r->backlog, feed_held(&r->feed)));
+    overflow_fields(&r->overflow, out);
     buf_fmt(out, "repl_digest_checked:%llu\r\nrepl_digest_mismatches:%llu\r\n",
             (unsigned long long)r->digests, (unsigned long long)r->digest_differs);
     if (r->differs_at[0]) buf_fmt(out, "repl_digest_last_mismatch:%s\r\n", r->differs_at);

@@ -59,6 +59,17 @@ static void on_connected(struct conn *c)
     link_io_step(conn_arg(c), (struct link_event){ .kind = LINK_UP });
 }
 
+struct conn *replication_link_conn(const struct replication *r)
+{
+    return link_is_up(&r->link) ? r->lrun.conn : NULL;
+}
+
+void replication_cut_link(struct replication *r)
+{
+    drop_conn(r);
+    link_io_step(r, (struct link_event){ .kind = LINK_DOWN, .text = "cut by CLIENT KILL" });
+}
+
 /* What came before the end counts: it is told when that has been applied. */
 static bool keeps_bytes(const struct link_run *k)
 {

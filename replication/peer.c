@@ -254,12 +254,13 @@ static bool late(const struct peer *p, const struct peer_settings *s, int64_t no
     }
 }
 
-static bool too_far_behind(struct peer *p, const struct peer_settings *s, uint64_t lag, int64_t now)
+static bool too_far_behind(struct peer *p, const struct peer_settings *s,
+                           const struct peer_event *e)
 {
-    if (p->catching) {
-        if (p->state != PEER_ONLINE || !p->loaded || lag > CAUGHT_UP_BYTES) return false;
-        p->catching = false;
-    }
+    uint64_t lag = e->lag;
+    int64_t now = e->now_ms;
+    if (p->state == PEER_ONLINE && p->loaded && lag <= CAUGHT_UP_BYTES) p->catching = false;
+    if (p->catching && e->bounded) return false;
     if (s->hard_bytes && lag >= s->hard_bytes) return true;
     if (s->soft_bytes == 0 || lag < s->soft_bytes) {
         p->soft_since_ms = -1;
@@ -279,7 +280,7 @@ static void on_tick(struct peer *p, const struct peer_settings *s, const struct 
         drop(p, out, false);
         return;
     }
-    if (too_far_behind(p, s, e->lag, e->now_ms)) {
+    if (too_far_behind(p, s, e)) {
         note(out, NOTE_WARNING,
              "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
              p->name);
@@ -290,6 +291,16 @@ static void on_tick(struct peer *p, const struct peer_settings *s, const struct 
     if (!waits || e->now_ms - p->wrote_ms < PEER_KEEPALIVE_MS) return;
     p->wrote_ms = e->now_ms;
     own(act(out, PEER_WRITE), "\n");
+}
+
+static void on_lost(struct peer *p, struct peer_actions *out)
+{
+    if (p->state == PEER_NEW || p->state == PEER_ENDED) return;
+    note(out, NOTE_WARNING,
+         "Part of the stream that replica %s still needs could not be read back: it has to begin "
+         "with a full resynchronization",
+         p->name);
+    drop(p, out, false);
 }
 
 static void on_gone(struct peer *p, struct peer_actions *out)
@@ -311,6 +322,7 @@ void peer_step(struct peer *p, const struct peer_settings *s, const struct peer_
     case PEER_ACK: on_ack(p, e, out); break;
     case PEER_HEARD: p->heard_ms = e->now_ms; break;
     case PEER_TICK: on_tick(p, s, e, out); break;
+    case PEER_LOST: on_lost(p, out); break;
     case PEER_GONE: on_gone(p, out); break;
     }
 }

@@ -6,7 +6,8 @@
  *
  * A replica that can read the stream while it loads (CAPA_EARLY) gets it in SENT already. From its
  * snapshot on until it has caught up once, a replica is not bound by the output limits as long as
- * bytes move (`catching`): dropping it would only begin the same anew.
+ * bytes move (`catching`) and what waits for it costs no memory without limit (`bounded`): dropping
+ * it would only begin the same anew.
  *
  * The driver (peer_io, or the simulator) owns connection, cursor and snapshot, performs the actions
  * in order and reports back by events. Which peers share a snapshot and when one starts is `batch`.
@@ -74,6 +75,7 @@ enum peer_event_kind {
     PEER_ACK,              /* offset; size: the fsynced one or -1 */
     PEER_HEARD,            /* a newline, or bytes of the snapshot went out */
     PEER_TICK,             /* lag: bytes between cursor and end */
+    PEER_LOST,             /* the stream's bytes that it needs could not be read back */
     PEER_GONE,             /* its connection ended */
 };
 /* What the PSYNC decision looks at. */
@@ -89,6 +91,7 @@ struct peer_event {
     struct slice replid, mark;
     int64_t offset, size;
     uint64_t lag;
+    bool bounded; /* TICK: its lag costs no memory without limit */
     bool legacy, pipe;
     const struct peer_world *world;
 };

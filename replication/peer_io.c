@@ -125,6 +125,7 @@ static bool flow_feed(struct replica *p)
     size_t sent = 0;
     while (sent < FLOW_MAX) {
         struct slice s = cursor_peek(&p->cursor);
+        if (cursor_lost(&p->cursor)) replica_step(p, (struct peer_event){ .kind = PEER_LOST });
         if (s.n == 0) return false;
         ssize_t n = conn_write_now(p->client->conn, s.p, s.n);
         if (n <= 0) return n == 0;
@@ -246,6 +247,13 @@ void replica_step(struct replica *p, struct peer_event e)
 
 /* ---- once a second ---- */
 
+void replica_tick(struct replica *p)
+{
+    struct peer_event e = { .kind = PEER_TICK, .bounded = feed_bounded(&p->r->feed) };
+    if (p->cursor.feed) e.lag = cursor_lag(&p->cursor);
+    replica_step(p, e);
+}
+
 void replicas_tick(struct replication *r)
 {
     ilist_each(&r->replicas, node, next) {
@@ -254,9 +262,7 @@ void replicas_tick(struct replication *r)
         if (p->client->active_ms > p->peer.heard_ms) p->peer.heard_ms = p->client->active_ms;
         if (p->peer.catching && p->peer.heard_ms > p->peer.acked_at_ms)
             p->peer.acked_at_ms = p->peer.heard_ms;
-        struct peer_event e = { .kind = PEER_TICK };
-        if (p->cursor.feed) e.lag = cursor_lag(&p->cursor);
-        replica_step(p, e);
+        replica_tick(p);
     }
     snapshot_check(r);
 }

@@ -40,6 +40,9 @@ static void apply_settings(struct replication *r, const struct repl_settings *s)
                                           .hard_bytes = hard,
                                           .soft_bytes = s->replica_soft_bytes,
                                           .soft_ms = (int64_t)s->replica_soft_s * 1000 };
+    overflow_settings(&r->overflow, s->dir, s->spool_file_bytes);
+    struct feed_limits limits = { s->spool_bytes, (int64_t)s->spool_age_s * 1000 };
+    feed_set_store(&r->feed, &r->overflow.store, limits);
 }
 
 struct replication *replication_new(struct front *f, struct resolver *res,
@@ -54,10 +57,11 @@ struct replication *replication_new(struct front *f, struct resolver *res,
     r->host = *host;
     r->stream_db = -1;
     rng_seed(&r->rng, seed);
+    overflow_init(&r->overflow);
+    feed_init(&r->feed, s->backlog_bytes, 0);
     apply_settings(r, s);
     repl_new_id(r, id);
     history_init(&r->history, id);
-    feed_init(&r->feed, s->backlog_bytes, 0);
     ilist_init(&r->replicas);
     r->alone_since_ms = r->ping_ms = repl_now(r);
     link_io_init(r);
@@ -82,6 +86,7 @@ void replication_delete(struct replication *r)
     handover_io_end(r);
     loop_timer_delete(r->beat_timer);
     feed_free(&r->feed);
+    overflow_free(&r->overflow);
     mem_free(r);
 }
 
@@ -143,13 +148,14 @@ bool replication_read(struct replication *r, int64_t first, size_t n, struct buf
     if (!cursor_attach(&c, &r->feed, first)) return false;
     while (n > 0) {
         struct slice s = cursor_peek(&c);
+        if (s.n == 0) break; /* lost */
         if (s.n > n) s.n = n;
         buf_puts(out, s);
         cursor_advance(&c, s.n);
         n -= s.n;
     }
     cursor_detach(&c);
-    return true;
+    return n == 0;
 }
 
 int64_t replication_applying(const struct replication *r)
@@ -189,9 +195,7 @@ void replication_flush(struct replication *r)
         uint64_t lag = cursor_lag(&p->cursor);
         if (lag == 0) continue;
         if (p->flowing) replica_flow(p);
-        if (r->peer_set.hard_bytes && lag >= r->peer_set.hard_bytes)
-            replica_step(p,
-                         (struct peer_event){ .kind = PEER_TICK, .lag = cursor_lag(&p->cursor) });
+        if (r->peer_set.hard_bytes && lag >= r->peer_set.hard_bytes) replica_tick(p);
     }
 }
 
@@ -233,6 +237,7 @@ void replication_cron(struct replication *r)
 {
     backlog_look(&r->backlog, feed_end(&r->feed), repl_now(r));
     size_backlog(r);
+    feed_tick(&r->feed, repl_now(r));
     ping_replicas(r);
     replicas_tick(r);
     backlog_ttl(r);

@@ -17,6 +17,7 @@
 #include "replication/host.h"
 #include "replication/settings.h"
 
+struct conn;
 struct replication;
 struct front;
 struct call;
@@ -63,6 +64,9 @@ void replication_follow(struct replication *r, const char *host, int port);
 const char *replication_master_host(const struct replication *r); /* NULL on a master */
 int replication_master_port(const struct replication *r);
 bool replication_link_up(const struct replication *r);
+/* The connection that the master's stream comes by, lent; NULL: it does not come. */
+struct conn *replication_link_conn(const struct replication *r);
+void replication_cut_link(struct replication *r); /* it is made anew at once */
 /* How long ago nothing that the master had was missing here; 0 on a master, INT64_MAX: never. */
 int64_t replication_staleness_ms(const struct replication *r);
 /* Bytes of the stream produced (or applied). */

@@ -43,7 +43,8 @@ static void become_replica(struct replication *r, const char *host, int port, bo
     link_io_step(r, e);
     if (r->host.master_changed) r->host.master_changed(r->host.arg, host, port);
     if (r->host.role_changed) r->host.role_changed(r->host.arg, false);
-    if (was_master && !hand && r->host.demoted) r->host.demoted(r->host.arg);
+    if (was_master && !hand && r->host.demoted)
+        r->host.demoted(r->host.arg, r->front->running ? r->front->running->id : 0);
 }
 
 /* ---- to master ---- */

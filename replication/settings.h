@@ -33,6 +33,8 @@ struct repl_settings {
     bool amnesia_guard;
     int amnesia_grace_s;
     uint64_t spool_bytes;        /* of the stream in memory while a snapshot moves; more: a file */
+    int spool_age_s;             /* of a master: what is older goes to the file too; 0: no limit */
+    uint64_t spool_file_bytes;   /* of a master: no more in the file; 0: what the disk takes */
 };
 
 #endif

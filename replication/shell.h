@@ -24,6 +24,7 @@
 #include "replication/handover.h"
 #include "replication/history.h"
 #include "replication/link.h"
+#include "replication/overflow.h"
 #include "replication/peer.h"
 #include "replication/quorum.h"
 #include "replication/replication.h"
@@ -102,6 +103,7 @@ struct replication {
     struct rng rng;
     struct history history;
     struct feed feed;
+    struct overflow overflow; /* what of it memory should not hold */
     struct link link;
     struct link_run lrun;
     struct ilist replicas;
@@ -127,6 +129,7 @@ struct replication {
     struct guard guard;
     bool replicated;         /* the data came from a master, not from clients of ours */
     struct handover hand;
+    uint64_t hand_by;        /* the client that asked for it */
     struct loop_timer *hand_timer, *beat_timer;
 };
 
@@ -165,6 +168,7 @@ void replica_perform(struct replica *p, struct peer_actions *out);
 void replica_flow(struct replica *p); /* sends what can be sent now */
 void replica_drop(struct replica *p, bool soft);
 void replicas_drop_all(struct replication *r);
+void replica_tick(struct replica *p); /* is it too slow? */
 void replicas_tick(struct replication *r);
 void replicas_beat(void *repl); /* newlines for those that want to know how fresh they are */
 int replicas_expected(const struct replication *r); /* that may ask for a snapshot soon */

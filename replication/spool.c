@@ -1,8 +1,6 @@
 #include "replication/spool.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,17 +22,6 @@ int64_t spool_size(const struct spool *s)
     return (int64_t)buf_size(&s->head) + s->end - s->read_at;
 }
 
-static enum err open_file(struct spool *s, const char *dir, struct errmsg *msg)
-{
-    struct str path = str_fmt("%s/temp-spool-XXXXXX", dir);
-    s->fd = mkostemp(path.p, O_CLOEXEC);
-    if (s->fd >= 0) unlink(path.p); /* it goes with us, whatever happens */
-    str_free(&path);
-    if (s->fd < 0) return err_set(msg, ERR_IO, "Can't open a spool file: %s", strerror(errno));
-    s->read_at = s->end = 0;
-    return ERR_NONE;
-}
-
 enum err spool_put(struct spool *s, struct slice bytes, const char *dir, uint64_t memory,
                    struct errmsg *msg)
 {
@@ -43,7 +30,7 @@ enum err spool_put(struct spool *s, struct slice bytes, const char *dir, uint64_
         buf_puts(&s->head, bytes);
         return ERR_NONE;
     }
-    enum err e = s->fd < 0 ? open_file(s, dir, msg) : ERR_NONE;
+    enum err e = s->fd < 0 ? file_nameless(dir, "temp-spool", &s->fd, msg) : ERR_NONE;
     if (!e) e = file_write_all(s->fd, bytes.p, bytes.n, msg);
     if (!e) s->end += (int64_t)bytes.n;
     return e;

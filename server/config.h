@@ -112,8 +112,8 @@ struct server_config {
     bool repl_disable_tcp_nodelay;
     uint64_t repl_backlog_size;
     int64_t repl_backlog_ttl; /* seconds; 0 never freed */
-    int repl_backlog_seconds;
-    uint64_t repl_backlog_max_size, repl_spool_memory;
+    int repl_backlog_seconds, repl_spool_seconds;
+    uint64_t repl_backlog_max_size, repl_spool_memory, repl_spool_file_max;
     int64_t replica_max_staleness_ms; /* 0: no bound */
     bool replica_amnesia_guard;
     int replica_amnesia_grace; /* seconds */

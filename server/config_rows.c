@@ -224,8 +224,13 @@ const struct conf_row server_config_rows[] = {
     SIZE("repl-backlog-max-size", repl_backlog_max_size, 256 << 20, 16 << 10, INT64_MAX, REPL,
          .what = "the most that repl-backlog-seconds may take"),
     SIZE("repl-spool-memory", repl_spool_memory, 64 << 20, 1 << 20, INT64_MAX, REPL,
-         .what = "stream kept in memory while a full sync is under way; what exceeds it waits in a "
-                 "file in dir"),
+         .what = "stream kept in memory for a full sync or a slow replica, here on the replica, or "
+                 "on the master beyond the backlog; what exceeds it is in a file in dir"),
+    SECONDS("repl-spool-seconds", repl_spool_seconds, 0, 0, REPL,
+            .what = "on a master, stream beyond the backlog that is older is in the file too; 0: "
+                    "no such limit"),
+    SIZE("repl-spool-file-max", repl_spool_file_max, 0, 0, INT64_MAX, REPL,
+         .what = "the most that a master puts into that file; 0: what the disk takes"),
     MS("replica-max-staleness-ms", replica_max_staleness_ms, 0, REPL,
        .what = "a replica that may lack more than the last so many milliseconds answers reads with "
                "STALE; 0: no bound"),
@@ -250,7 +255,9 @@ const struct conf_row server_config_rows[] = {
     SECONDS("min-replicas-max-lag", min_replicas_max_lag, 10, 0, .alias = "min-slaves-max-lag",
             REPL, .what = "a replica silent so long is not a good one"),
     ENUM("propagation-error-behavior", propagation_error_behavior, PROPAGATION_IGNORE,
-         propagation_errors, NO_EFFECT("an error in the stream is logged and counted")),
+         propagation_errors,
+         .what = "what a replica does when a command of its master's stream fails: log and count "
+                 "it, or end with a report"),
 
     /* shutdown */
     SECONDS("shutdown-timeout", shutdown_timeout, 10, 0,

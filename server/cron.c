@@ -1,3 +1,4 @@
+#include "server/own_keys.h"
 #include "server/cron.h"
 
 #include "core/base/mem.h"
@@ -104,6 +105,7 @@ static void rewrite(struct cron *c) { aof_rewrite_cron(c->s->aof); }
 static void replicate(struct cron *c) { replication_cron(c->s->repl); }
 static void memory(struct cron *c) { memory_cron(c->s); }
 
+static void own_keys(struct cron *c) { own_keys_cron(c->s->own_keys); }
 static void links(struct cron *c) { migrations_cron(c->s->migrations); }
 
 static void samples(struct cron *c)
@@ -120,6 +122,7 @@ static const struct job jobs[] = {
     { "clients", 0, clients },
     { "children", 0, children },
     { "expiry", 0, expiry },
+    { "own-keys", 100, own_keys },
     { "memory", 0, memory },
     { "rehash", 100, rehash },
     { "save-points", 100, save_points },

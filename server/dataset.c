@@ -9,6 +9,7 @@
 #include "server/journal.h"
 #include "server/migrate.h"
 #include "server/notify.h"
+#include "server/own_keys.h"
 #include "server/persist/snapshot.h"
 #include "server/server.h"
 #include "server/tracking.h"
@@ -99,6 +100,7 @@ void dataset_exchange(struct server *s, struct keyspace *fresh)
     watches_moved(s->watches, old, fresh);
     blocking_moved(s->blocking, old, fresh);
     notify_moved(s->notify, old, fresh);
+    own_keys_moved(s->own_keys, old, fresh);
     tracking_moved(s->tracking, old, fresh);
     migrations_moved(s->migrations, old, fresh);
     s->ks = fresh;

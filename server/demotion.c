@@ -30,11 +30,10 @@ void demotion_delete(struct demotion *d)
     mem_free(d);
 }
 
-void demotion_begin(struct demotion *d)
+void demotion_begin(struct demotion *d, uint64_t ordered_by)
 {
-    struct front *f = d->s->front;
     if (!d->s->config->demotion_cuts_writers) return;
-    d->ordered_by = f->running ? f->running->id : 0;
+    d->ordered_by = ordered_by;
     loop_timer_after(d->timer, 0);
 }
 

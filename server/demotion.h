@@ -7,12 +7,14 @@
 #ifndef SERVER_DEMOTION_H
 #define SERVER_DEMOTION_H
 
+#include <stdint.h>
+
 struct server;
 struct demotion;
 
 struct demotion *demotion_new(struct server *s);
 void demotion_delete(struct demotion *d);
 /* We became a replica; the clients are looked at when this turn is over. */
-void demotion_begin(struct demotion *d);
+void demotion_begin(struct demotion *d, uint64_t ordered_by);
 
 #endif

@@ -16,6 +16,7 @@
 #include "server/dataset.h"
 #include "server/demotion.h"
 #include "server/fencing.h"
+#include "server/own_keys.h"
 #include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
@@ -42,8 +43,12 @@ static bool on_apply(void *arg, int argc, const struct slice *argv, struct slice
 {
     struct server *s = server_at(arg);
     if (argc == 0) return true;
+    uint64_t errors = s->front->stats.unexpected_error_replies;
     aof_stream(s->aof, argc, argv, raw);
     dispatch_one(s->master_client, argc, argv, raw);
+    if (s->front->stats.unexpected_error_replies != errors &&
+        s->config->propagation_error_behavior != PROPAGATION_IGNORE)
+        must_not_reach("a command of the master's stream has failed: propagation-error-behavior");
     return true;
 }
 
@@ -188,6 +193,7 @@ static void on_role_changed(void *arg, bool is_master)
 static void on_link_changed(void *arg, bool up)
 {
     struct server *s = server_at(arg);
+    if (up) client_begins(s->master_client);
     if (up)
         start_status(s->start, "MASTER <-> REPLICA sync: Finished with success. Ready to accept "
                                "connections in read-write mode.");
@@ -202,7 +208,10 @@ static void on_master_changed(void *arg, const char *name, int port)
 
 static bool on_may_block(void *arg, struct client *cl) { return !session_of(cl)->in_exec; }
 
-static void on_demoted(void *arg) { demotion_begin(server_at(arg)->demotion); }
+static void on_demoted(void *arg, uint64_t ordered_by)
+{
+    demotion_begin(server_at(arg)->demotion, ordered_by);
+}
 
 static int64_t on_fsynced(void *arg) { return aof_fsynced_offset(server_at(arg)->aof); }
 
@@ -255,6 +264,8 @@ static void fill_settings(const struct server *s, struct repl_settings *o)
         .amnesia_guard = c->replica_amnesia_guard,
         .amnesia_grace_s = c->replica_amnesia_grace,
         .spool_bytes = c->repl_spool_memory,
+        .spool_age_s = c->repl_spool_seconds,
+        .spool_file_bytes = c->repl_spool_file_max,
     };
 }
 
@@ -263,6 +274,7 @@ void host_settings(struct host *h)
     struct repl_settings o;
     fill_settings(h->s, &o);
     replication_settings(h->s->repl, &o);
+    own_keys_configured(h->s->own_keys);
 }
 
 static struct replication *replication_of(void *app) { return ((struct server *)app)->repl; }

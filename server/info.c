@@ -23,6 +23,7 @@
 #include "server/persist/snapshot.h"
 #include "server/persist/walker.h"
 #include "server/server.h"
+#include "server/shutdown.h"
 #include "server/session.h"
 #include "server/txn.h"
 
@@ -97,6 +98,8 @@ static void section_server(struct server *s, struct buf *out)
     buf_fmt(out, "executable:%s\r\nconfig_file:%s\r\nio_threads_active:0\r\n",
             s->start->exe ? s->start->exe : "", s->start->config_file ? s->start->config_file : "");
     listeners(s, out);
+    int64_t left = shutdown_left_ms(s->shutdown);
+    if (left >= 0) buf_fmt(out, "shutdown_in_milliseconds:%lld\r\n", (long long)left);
 }
 
 /* ---- clients ---- */

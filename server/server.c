@@ -31,6 +31,7 @@
 #include "server/journal.h"
 #include "server/migrate.h"
 #include "server/notify.h"
+#include "server/own_keys.h"
 #include "server/persist/aof.h"
 #include "server/persist/aof_load.h"
 #include "server/persist/load.h"
@@ -124,6 +125,19 @@ static bool on_unblock(struct client *cl, bool with_error)
            replication_unblock(s->repl, cl, with_error);
 }
 
+static struct client *on_master(const struct front *f, struct conn **conn)
+{
+    const struct server *s = f->app;
+    *conn = s->repl ? replication_link_conn(s->repl) : NULL;
+    return *conn ? s->master_client : NULL;
+}
+
+static void on_cut_master(struct front *f)
+{
+    struct server *s = f->app;
+    replication_cut_link(s->repl);
+}
+
 static bool on_is_master(struct front *f) { return ((struct server *)f->app)->is_master; }
 
 static void on_multi_state(const struct client *cl, int *queued, int *watched)
@@ -161,6 +175,8 @@ static const struct front_hooks front_hooks = {
     .unblock = on_unblock,
     .reset = on_reset,
     .is_master_mode = on_is_master,
+    .master = on_master,
+    .cut_master = on_cut_master,
     .multi_state = on_multi_state,
     .exec_writes = on_exec_writes,
     .mem = session_mem,
@@ -284,6 +300,8 @@ static void build(struct server *s)
     s->migrations = migrations_new(s);
     s->notify = notify_new(s);
     notify_configured(s->notify);
+    s->own_keys = own_keys_new(s);
+    own_keys_configured(s->own_keys);
     s->scripts = scripting_new(s);
     s->snapshot = snapshot_new(s);
     s->loader = loader_new(s);
@@ -330,6 +348,7 @@ static void unbuild(struct server *s)
     blocking_delete(s->blocking);
     tracking_delete(s->tracking);
     notify_delete(s->notify);
+    own_keys_delete(s->own_keys);
     journal_delete(s->journal);
     dataset_discard(s, s->ks);
     resolver_delete(s->resolver);
@@ -357,6 +376,13 @@ static void go_live(struct server *s)
     start_ready(s->start, s->front_config, status);
 }
 
+/* Replicas that go on from the file's place get rid of it too. */
+static void tell_expired(void *arg, int db, struct slice key)
+{
+    struct server *s = arg;
+    journal_del(s->journal, db, key, s->config->lazyfree_lazy_expire);
+}
+
 static void on_first_load(void *arg, bool ok, const char *why)
 {
     struct server *s = arg;
@@ -372,6 +398,7 @@ static void on_first_load(void *arg, bool ok, const char *why)
     if (f->replid[0])
         replication_restore(s->repl, f->replid, f->repl_offset, f->stream_db,
                             s->config->replicaof.host[0] != 0);
+    loader_expired(s->loader, tell_expired, s);
     go_live(s);
 }
 

@@ -59,6 +59,7 @@ struct server {
     struct migrations *migrations;
     struct blocking *blocking;
     struct notify *notify;             /* keyspace events */
+    struct own_keys *own_keys;         /* of a writable replica */
     struct host *host;
     struct shutdown *shutdown;
     struct fencing *fencing;

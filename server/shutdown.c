@@ -52,6 +52,11 @@ void shutdown_delete(struct shutdown *d)
 }
 
 bool shutdown_waiting(const struct shutdown *d) { return d->until_ms != 0; }
+int64_t shutdown_left_ms(const struct shutdown *d)
+{
+    int64_t left = d->until_ms - loop_now_ms(d->s->loop);
+    return d->until_ms == 0 ? -1 : left > 0 ? left : 0;
+}
 bool shutdown_done(const struct shutdown *d) { return d->done; }
 
 /* ---- the end ---- */
@@ -79,8 +84,8 @@ static bool final_save(struct server *s, int flags)
 static bool final_sync(struct server *s, int flags)
 {
     bool begun = !aof_starting(s->aof) || s->loading;
-    if (!begun) log_warning("Writing initial AOF. %s", flags & SHUTDOWN_FORCE ? "Exit anyway."
-                                                                            : "Can't exit.");
+    if (!begun) log_warning("Writing initial AOF, %s", flags & SHUTDOWN_FORCE ? "exit anyway."
+                                                                            : "can't exit.");
     if (begun && aof_enabled(s->aof)) {
         log_notice("Calling fsync() on the AOF file.");
         begun = aof_sync_all(s->aof);

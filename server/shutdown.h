@@ -7,6 +7,7 @@
 #define SERVER_SHUTDOWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct server;
 struct client;
@@ -25,6 +26,7 @@ enum shutdown_answer shutdown_begin(struct shutdown *d, int flags, struct client
 /* False: none is under way. */
 bool shutdown_abort(struct shutdown *d);
 bool shutdown_waiting(const struct shutdown *d);
+int64_t shutdown_left_ms(const struct shutdown *d); /* that it will wait; -1: none is under way */
 /* The loop was stopped by us, not by an accident. */
 bool shutdown_done(const struct shutdown *d);
 /* A signal's handler. */

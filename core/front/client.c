@@ -165,6 +165,27 @@ bool client_name_ok(struct slice name)
     return true;
 }
 
+/* ---- our master ---- */
+
+struct conn *client_conn(const struct client *cl)
+{
+    struct conn *conn = cl->conn;
+    if (cl->flags & CLIENT_MASTER && cl->front->hooks.master)
+        cl->front->hooks.master(cl->front, &conn);
+    return conn;
+}
+
+struct client *client_master(const struct front *f)
+{
+    struct conn *conn;
+    return f->hooks.master ? f->hooks.master(f, &conn) : NULL;
+}
+
+void client_begins(struct client *cl)
+{
+    cl->created_ms = cl->active_ms = loop_now_ms(cl->front->loop);
+}
+
 /* ---- CLIENT LIST ---- */
 
 static void put_flags(const struct client *cl, struct buf *out)
@@ -196,13 +217,14 @@ struct sizes {
 static struct sizes sizes_of(const struct client *cl)
 {
     struct sizes z = { .multi = cl->multi_mem };
-    if (cl->conn) {
-        const struct buf *in = conn_in(cl->conn);
+    const struct conn *conn = client_conn(cl);
+    if (conn) {
+        const struct buf *in = conn_in((struct conn *)conn);
         z.query = buf_size(in);
         z.query_free = in->cap - in->len;
-        z.out = conn_out_size(cl->conn);
-        z.out_cap = conn_out_room(cl->conn);
-        z.total = conn_mem(cl->conn);
+        z.out = conn_out_size(conn);
+        z.out_cap = conn_out_room(conn);
+        z.total = conn_mem(conn);
     } else {
         z.out = buf_size(&cl->pseudo_out);
         z.out_cap = z.total = cl->pseudo_out.cap;
@@ -218,9 +240,10 @@ size_t client_mem(const struct client *cl) { return sizes_of(cl).total; }
 static void put_who(const struct client *cl, struct buf *out)
 {
     int64_t now = loop_now_ms(cl->front->loop);
+    const struct conn *conn = client_conn(cl);
     buf_fmt(out, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=",
-            (unsigned long long)cl->id, cl->conn ? conn_peer_addr(cl->conn) : "",
-            cl->conn ? conn_local_addr(cl->conn) : "", cl->conn ? conn_fd(cl->conn) : -1,
+            (unsigned long long)cl->id, conn ? conn_peer_addr(conn) : "",
+            conn ? conn_local_addr(conn) : "", conn ? conn_fd(conn) : -1,
             str_c(cl->name), (long long)((now - cl->created_ms) / 1000),
             (long long)((now - cl->active_ms) / 1000));
     put_flags(cl, out);

@@ -118,6 +118,12 @@ const char *client_kind_name(enum client_kind kind);
 int client_kind_read(struct slice name);
 /* Whether a name or library text has only printable characters without spaces. */
 bool client_name_ok(struct slice name);
+/* Its connection; of our master's pseudo client the one that its stream comes by. */
+struct conn *client_conn(const struct client *cl);
+/* NULL: we have none, or its stream does not come in. */
+struct client *client_master(const struct front *f);
+/* A pseudo client counts its age from now. */
+void client_begins(struct client *cl);
 /* The line of CLIENT LIST without newline. */
 void client_describe(const struct client *cl, struct buf *out);
 size_t client_mem(const struct client *cl);

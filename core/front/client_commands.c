@@ -34,6 +34,8 @@ static bool list_ids(struct call *c, struct buf *out)
             return false;
         }
         const struct client *cl = id > 0 ? client_by_id(c->front, (uint64_t)id) : NULL;
+        const struct client *master = client_master(c->front);
+        if (!cl && master && (int64_t)master->id == id) cl = master;
         if (cl) list_line(cl, out);
     }
     return true;
@@ -45,6 +47,8 @@ static void list_kind(struct front *f, int kind, struct buf *out)
         const struct client *cl = ilist_of(it, struct client, node);
         if (kind < 0 || (int)client_kind(cl) == kind) list_line(cl, out);
     }
+    const struct client *master = client_master(f);
+    if (master && (kind < 0 || kind == CLIENT_KIND_MASTER)) list_line(master, out);
 }
 
 void client_cmd_list(struct call *c)
@@ -79,8 +83,9 @@ struct kill_filter {
 
 static bool kill_hits(const struct call *c, const struct kill_filter *k, const struct client *cl)
 {
-    if (k->by_addr && !slice_eqz(k->addr, conn_peer_addr(cl->conn))) return false;
-    if (k->by_laddr && !slice_eqz(k->laddr, conn_local_addr(cl->conn))) return false;
+    const struct conn *conn = client_conn(cl);
+    if (k->by_addr && !slice_eqz(k->addr, conn_peer_addr(conn))) return false;
+    if (k->by_laddr && !slice_eqz(k->laddr, conn_local_addr(conn))) return false;
     if (k->kind >= 0 && (int)client_kind(cl) != k->kind) return false;
     if (k->id && cl->id != k->id) return false;
     if (k->user && cl->user != k->user) return false;
@@ -99,6 +104,11 @@ static int kill_all(struct call *c, const struct kill_filter *k)
         if (!cl->conn || cl->flags & CLIENT_CLOSING || !kill_hits(c, k, cl)) continue;
         if (cl == c->client) self = true;
         else client_close_soon(cl);
+        killed++;
+    }
+    const struct client *master = client_master(c->front);
+    if (master && kill_hits(c, k, master)) {
+        c->front->hooks.cut_master(c->front);
         killed++;
     }
     /* Its reply is not written yet: flagged here, closed when the reply has left. */

@@ -21,6 +21,7 @@
 #include "core/net/loop.h"
 
 struct front_config;
+struct conn;
 struct client;
 struct pubsub;
 struct acl;
@@ -73,6 +74,10 @@ struct front_hooks {
     /* CLIENT LIST letters and figures of the personality: db, multi, watch, flags. */
     void (*describe)(const struct client *cl, struct buf *out);
     bool (*is_master_mode)(struct front *f);
+    /* The pseudo client of our master while its stream comes in, and the connection that it comes
+     * by: stands in CLIENT LIST and can be killed, by `cut_master`. NULL: there is none. */
+    struct client *(*master)(const struct front *f, struct conn **conn);
+    void (*cut_master)(struct front *f);
     void (*flags_letters)(const struct client *cl, struct buf *out);
     void (*multi_state)(const struct client *cl, int *queued, int *watched);
     /* EXEC is to run: does what is queued write? Under CLIENT PAUSE WRITE; NULL: assume yes. */

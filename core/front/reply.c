@@ -11,6 +11,7 @@
 #include "core/front/front.h"
 #include "core/front/stats.h"
 #include "core/resp/write.h"
+#include "core/sys/log.h"
 
 /* Command functions reply through a call whose `out` is NULL when nobody wants the reply. */
 
@@ -152,13 +153,24 @@ void reply_later_set(struct call *c, size_t mark, size_t n) { put_header(c, mark
 
 /* ---- errors ---- */
 
+/* Our master did what we can not: the data differ from here on. */
+static void unexpected(struct call *c, struct slice text)
+{
+    c->front->stats.unexpected_error_replies++;
+    size_t code = slice_starts(text, "ERR ") ? 4 : 0;
+    struct slice said = slice_of(text.p + code, text.n - code);
+    log_warning("== CRITICAL == This replica is sending an error to its master: '%.*s' after "
+                "processing the command '%s'",
+                SLICE_ARG(said), c->entry ? c->entry->fullname : "<unknown>");
+}
+
 static void error_counted(struct call *c, struct slice text)
 {
     struct front *f = c->front;
     c->failed = true;
     f->stats.error_replies++;
     error_stats_count(f->errors, text);
-    if (c->client->flags & CLIENT_MASTER) f->stats.unexpected_error_replies++;
+    if (c->client->flags & CLIENT_MASTER) unexpected(c, text);
 }
 
 void reply_error(struct call *c, const char *text)

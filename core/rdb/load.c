@@ -353,6 +353,7 @@ static enum err put_key(struct rdb_load_target *t, const struct rdb_key *k, uint
         return err_set(msg, ERR_RANGE, "database %d is beyond the %d that are configured", k->db,
                        t->ks->n);
     if (t->drop_expired && ks_is_expired(t->ks, k->e)) {
+        if (t->expired_key) t->expired_key(t->app, k->db, entry_key(k->e));
         entry_free(k->e);
         t->expired++;
         return ERR_NONE;

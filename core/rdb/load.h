@@ -69,7 +69,9 @@ struct rdb_load_target {
     bool drop_expired;     /* a master: keys already past ks->now_ms are not kept */
     bool replace;          /* a key that exists already is replaced; else it ends the load */
     uint64_t loaded, expired;
-    void *app;             /* for the two below */
+    void *app;             /* for those below */
+    /* Not kept: a deadline that has passed. NULL: nobody asks. */
+    void (*expired_key)(void *app, int db, struct slice key);
     enum err (*aux)(void *app, struct slice name, struct slice value, struct errmsg *msg);
     enum err (*function)(void *app, struct slice source, struct errmsg *msg);
 };

@@ -162,3 +162,13 @@ enum err file_append(int fd, struct slice bytes, struct errmsg *msg)
         return err_prefix(msg, e, "partial write could not be cut off (%s)", strerror(errno));
     return e;
 }
+
+enum err file_nameless(const char *dir, const char *prefix, int *fd, struct errmsg *msg)
+{
+    struct str path = str_fmt("%s/%s-XXXXXX", dir, prefix);
+    *fd = mkostemp(path.p, O_CLOEXEC);
+    int code = errno;
+    if (*fd >= 0) unlink(path.p);
+    str_free(&path);
+    return *fd >= 0 ? ERR_NONE : failed(msg, "create a file in", dir, code);
+}

@@ -23,5 +23,7 @@ bool file_is_regular(const char *path);
 bool file_exists(const char *path);
 /* Writes all bytes to fd, retrying short writes. */
 enum err file_write_all(int fd, const void *p, size_t n, struct errmsg *msg);
+/* A file without a name in `dir`, open for reading and writing: it ends with its descriptor. */
+enum err file_nameless(const char *dir, const char *prefix, int *fd, struct errmsg *msg);
 
 #endif

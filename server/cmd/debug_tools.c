@@ -20,13 +20,7 @@
 
 static void debug_replicate(struct call *c)
 {
-    int64_t db;
-    if (!arg_int(c, 2, &db)) return;
-    if (!ks_db(ks_of(c), db)) {
-        reply_error(c, "DB index is out of range");
-        return;
-    }
-    journal_words(server_of(c)->journal, (int)db, c->argc - 3, c->argv + 3);
+    journal_words(server_of(c)->journal, -1, c->argc - 2, c->argv + 2);
     reply_ok(c);
 }
 
@@ -145,8 +139,9 @@ const struct debug_row debug_tool_rows[] = {
     { "MALLCTL", 1, 2, debug_mallctl,
       HELP("MALLCTL <key> [<val>]", "    Ask the allocator, or tell it.") },
     { "OOM", 0, 0, debug_oom, HELP("OOM", "    Ask for more memory than there is.") },
-    { "REPLICATE", 2, -1, debug_replicate,
-      HELP("REPLICATE <dbid> <command> [<arg> ...]", "    Put a command into the stream.") },
+    { "REPLICATE", 1, -1, debug_replicate,
+      HELP("REPLICATE <command> [<arg> ...]",
+           "    Put a command into the stream without running it: replicas' data will differ.") },
     { "RESTART", 0, 1, debug_restart,
       HELP("RESTART [<milliseconds>]", "    Save, then begin again.") },
     { "STRINGMATCH-LEN", 2, 2, debug_stringmatch,

@@ -39,6 +39,12 @@ struct loader {
     struct rdb_load_hooks hooks;
     struct rdb_loader rdb;
     struct load_facts facts;
+    struct buf left_out; /* per key: struct left_out, then its bytes; see loader_expired */
+};
+
+struct left_out {
+    int db;
+    size_t n;
 };
 
 static void on_timer(void *arg);
@@ -58,6 +64,7 @@ void loader_delete(struct loader *l)
     if (!l) return;
     loader_cancel(l);
     loop_timer_delete(l->timer);
+    buf_free(&l->left_out);
     mem_free(l);
 }
 
@@ -103,6 +110,27 @@ static enum err on_function(void *app, struct slice source, struct errmsg *msg)
                                 msg);
 }
 
+static void on_expired_key(void *app, int db, struct slice key)
+{
+    struct loader *l = app;
+    struct left_out k = { db, key.n };
+    if (!l->facts.replid[0]) return;
+    buf_put(&l->left_out, &k, sizeof(k));
+    buf_puts(&l->left_out, key);
+}
+
+void loader_expired(struct loader *l, void (*fn)(void *arg, int db, struct slice key), void *arg)
+{
+    while (buf_size(&l->left_out) > 0) {
+        struct left_out k;
+        memcpy(&k, buf_head(&l->left_out), sizeof(k));
+        buf_consume(&l->left_out, sizeof(k));
+        fn(arg, k.db, slice_of(buf_head(&l->left_out), k.n));
+        buf_consume(&l->left_out, k.n);
+    }
+    buf_free(&l->left_out);
+}
+
 static ptrdiff_t on_read(void *app, void *p, size_t n, struct errmsg *msg)
 {
     struct loader *l = app;
@@ -126,6 +154,13 @@ static void begin_flags(struct loader *l)
     s->loading = !old_serves;
 }
 
+/* A replica, also one that is yet to follow, leaves it to its master. */
+static bool drops_expired(const struct server *s, enum load_into into)
+{
+    if (into == LOAD_BESIDE || into == LOAD_BASE) return false;
+    return s->is_master && !s->config->replicaof.host[0];
+}
+
 static enum err begin(struct loader *l, const char *path, enum load_into into, struct errmsg *msg)
 {
     struct stat st;
@@ -140,10 +175,11 @@ static enum err begin(struct loader *l, const char *path, enum load_into into, s
     l->into = into;
     l->ks = into == LOAD_BESIDE ? dataset_keyspace(l->s) : l->s->ks;
     l->facts = (struct load_facts){ .stream_db = -1 };
+    buf_clear(&l->left_out);
     l->started_wall_ms = clock_wall_ms();
     l->target = (struct rdb_load_target){ .ks = l->ks,
-                                          .drop_expired = l->s->is_master && into != LOAD_BESIDE &&
-                                                          into != LOAD_BASE,
+                                          .drop_expired = drops_expired(l->s, into),
+                                          .expired_key = on_expired_key,
                                           .replace = into == LOAD_MERGE,
                                           .app = l,
                                           .aux = on_aux,

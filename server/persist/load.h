@@ -53,6 +53,10 @@ void loader_cancel(struct loader *l);
 bool loader_busy(const struct loader *l);
 /* Of the load at hand or the last one. */
 const struct load_facts *loader_facts(const struct loader *l);
+/* The keys that the last load left out because of their deadlines, of a file with a place in a
+ * replication history: replicas that go on from there still have them. Called once: they are
+ * forgotten then. */
+void loader_expired(struct loader *l, void (*fn)(void *arg, int db, struct slice key), void *arg);
 /* Bytes of the file at hand that are read. */
 uint64_t loader_at(const struct loader *l);
 /* The loading_* lines of INFO, for a load that began then and is at byte `at`. */

@@ -62,7 +62,7 @@ START_TEST(no_folder)
 {
     struct spool s;
     spool_init(&s);
-    ck_assert_int_eq(spool_put(&s, SLICE("abc"), "/none/such", 1, &msg), ERR_IO);
+    ck_assert_int_eq(spool_put(&s, SLICE("abc"), "/none/such", 1, &msg), ERR_NOTFOUND);
     spool_free(&s);
 }
 END_TEST
