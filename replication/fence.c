@@ -21,7 +21,7 @@ void fence_role(struct fence *f, bool master, int64_t now)
     f->state = FENCE_OPEN;
     f->asked = -1;
     f->acked = f->fresh = f->since = now;
-    f->aliases = 0;
+    f->aliases = f->online = f->followers = 0;
     for (int i = 0; i < f->voters; i++) f->voter[i].heard = f->voter[i].hello = now;
 }
 
@@ -140,14 +140,23 @@ void fence_gone(struct fence *f, uint64_t conn, int64_t now)
         if (f->voter[i].conn == conn) f->voter[i].gone = true;
 }
 
-void fence_ack(struct fence *f, int64_t when)
+void fence_followers(struct fence *f, int online, int64_t oldest_ack, int64_t now)
 {
-    if (when >= f->fresh && when > f->acked) f->acked = when;
+    f->online = online;
+    if (online == 0) return;
+    f->followed = now;
+    if (online > f->followers) f->followers = online;
+    if (online < f->followers) return; /* one that was dropped for its silence: cut off, perhaps */
+    if (oldest_ack >= f->fresh && oldest_ack > f->acked) f->acked = oldest_ack;
+}
+
+void fence_follower_left(struct fence *f, int64_t now)
+{
+    if (f->state == FENCE_ALONE || now < f->woke + SLEEPY_MS) return;
+    if (f->followers > 0) f->followers--;
 }
 
 /* ---- looking ---- */
-
-void fence_followed(struct fence *f, int64_t now) { f->followed = now; }
 
 bool fence_armed(const struct fence *f)
 {
@@ -222,6 +231,7 @@ bool fence_look(struct fence *f, int64_t now)
     if (!watches(f, now)) return false;
     if (majority(f, now - f->window / 2, false)) {
         f->asked = -1;
+        f->followers = f->online;
         forget_silent(f, now);
         return false;
     }

@@ -5,12 +5,12 @@
  *  1. that it was replaced: a hello with a newer configuration epoch names another address. From
  *     that moment it refuses writes, until its role changes or a newer hello names it again;
  *  2. that it may have been: for the time of `window` no majority of the Sentinels that it knew was
- *     heard and no replica acknowledged anything. It refuses writes until a majority says hello and
- *     names it, or a replica acknowledges;
+ *     heard and not all of its replicas acknowledged: who is out of reach as well may be the new
+ *     master. It refuses writes until a majority says hello and names it, or all acknowledge;
  *  3. that it slept: its own process stood still for longer than the window. As 2, at once, since
  *     what lies in its sockets is of the time before.
- * A Sentinel that closed its connection in an orderly way is not counted: it was stopped, not cut
- * off. Without a replica in the last minute nobody can replace us, and 2 and 3 do not apply. Which
+ * A Sentinel or a replica that closed its connection in an orderly way is not counted: it was
+ * stopped, not cut off. Without a replica in the last minute nobody can replace us, and 2 and 3 do not apply. Which
  * addresses are the master's own is learned from the hellos that came before, so that
  * translated addresses do no harm. With no Sentinel known nothing is ever refused.
  *
@@ -44,7 +44,9 @@ struct fence {
     enum fence_state state;
     int64_t window;   /* 0: rules 2 and 3 are off */
     int64_t asked;    /* when the replicas were asked to acknowledge; -1: not */
-    int64_t acked;    /* last acknowledgement */
+    int64_t acked;    /* all replicas that count have acknowledged since then */
+    int online;       /* replicas now */
+    int followers;    /* replicas that count: online when the Sentinels were last heard, or since */
     int64_t followed; /* last time that a replica was online; -1: never */
     char name[256];   /* the group that names us */
     int64_t named;    /* its last hello */
@@ -78,8 +80,10 @@ void fence_hear_hello(struct fence *f, const struct fence_hello *h, enum fence_a
 /* Anything else on that connection. */
 void fence_hear(struct fence *f, uint64_t conn, int64_t now);
 void fence_gone(struct fence *f, uint64_t conn, int64_t now);
-void fence_ack(struct fence *f, int64_t when);
-void fence_followed(struct fence *f, int64_t now); /* a replica is online */
+/* So many replicas are online; the last acknowledgement of the one that is silent for longest. */
+void fence_followers(struct fence *f, int online, int64_t oldest_ack, int64_t now);
+/* An online replica ended its connection in an orderly way. */
+void fence_follower_left(struct fence *f, int64_t now);
 /* The process stood still until now. */
 void fence_slept(struct fence *f, int64_t now);
 /* Looks again. True: the replicas shall be asked to acknowledge. */

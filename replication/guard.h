@@ -1,8 +1,8 @@
 /* guard: a replica does not let go of its data for nothing.
  *
  * The classic total loss: a master without persistence restarts, is empty, and its replicas copy
- * the emptiness. So a snapshot is refused when it comes from another history than ours, has
- * (nearly) nothing in it, and our data came from a master: somebody should look, or a Sentinel
+ * the emptiness. So a snapshot is refused when it comes from another history than ours, has far
+ * less in it (a busy client fills an empty master quickly), and our data came from a master: somebody should look, or a Sentinel
  * promote one of us. After the grace time it is taken all the same. An order is a consent:
  * REPLICAOF to a node that is a master itself, so REPLICAOF NO ONE and then REPLICAOF host port,
  * is never refused.
@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GUARD_SHARE 100 /* "nearly nothing": less than one key of so many */
+#define GUARD_SHARE 2 /* "far less": less than one key of so many, as the Sentinels see it */
 
 struct guard {
     int64_t since_ms;  /* of the first refusal of this trouble; 0: none */

@@ -274,6 +274,27 @@ int64_t replication_last_ack(const struct replication *r)
     return last;
 }
 
+int replication_followers(const struct replication *r, int64_t *oldest)
+{
+    int n = 0;
+    *oldest = -1;
+    ilist_each(&r->replicas, node, next) {
+        const struct peer *p = &ilist_of(node, struct replica, node)->peer;
+        if (!peer_is_replica(p) || !peer_online(p)) continue;
+        if (n++ == 0 || p->acked_at_ms < *oldest) *oldest = p->acked_at_ms;
+    }
+    return n;
+}
+
+bool replication_is_follower(const struct replication *r, const struct client *cl)
+{
+    ilist_each(&r->replicas, node, next) {
+        const struct replica *p = ilist_of(node, struct replica, node);
+        if (p->client == cl) return peer_is_replica(&p->peer) && peer_online(&p->peer);
+    }
+    return false;
+}
+
 bool replication_handing_over(const struct replication *r)
 {
     return r->hand.state != HANDOVER_NONE;

@@ -258,8 +258,7 @@ void sn_step(struct sn_core *core, const struct sn_event *ev, struct sn_actions 
 int64_t sn_deadline(const struct sn_core *core)
 {
     int64_t at = core->heap.n ? core->heap.at[0]->due : INT64_MAX;
-    if (core->tilt && core->tilt_since + core->params.tilt_period < at)
-        at = core->tilt_since + core->params.tilt_period;
+    if (core->tilt && sn_tilt_until(core) < at) at = sn_tilt_until(core);
     return at;
 }
 

@@ -250,7 +250,7 @@ struct sn_group *sn_group_new(struct sn_core *core, struct slice name, const str
                                         .auth_pass = mem_strdup(""),
                                         .auth_user = mem_strdup("") };
     g->switched_at = core->now;
-    g->leave_at = g->conflict_since = g->reset_at = SN_NEVER;
+    g->leave_at = g->doubt_since = g->conflict_since = g->reset_at = SN_NEVER;
     g->due = core->now;
     sn_failover_clear(g);
     g->fo.started = g->fo.not_before = SN_NEVER;
@@ -328,7 +328,7 @@ static void states_reset(struct sn_group *g)
     g->fo.started = g->fo.not_before = SN_NEVER;
     g->fo.lost = 0;
     g->fo.retry_if_fit = g->fo.yielded = false;
-    g->leave_at = g->conflict_since = SN_NEVER;
+    g->leave_at = g->conflict_since = g->doubt_since = SN_NEVER;
     g->amnesia = false;
     g->o_down = g->confirmed = false;
     g->addr_gen++;
@@ -403,7 +403,7 @@ void sn_group_switch(struct sn_group *g, const struct sn_addr *addr, bool confir
     now->kind = SN_MASTER;
     now->was_master = false;
     old->kind = SN_REPLICA;
-    old->was_master = true;
+    old->was_master = old->led = true;
     g->master = now;
     put_replica(g, old);
     g->confirmed = confirmed;

@@ -168,7 +168,7 @@ static void adopt_config(struct sn_group *g, struct sn_instance *from, const str
     }
     g->hello_now = true; /* the others wait for a majority to know it */
     /* What we promoted in vain is a master of the past. */
-    if (vain && vain != g->master) vain->was_master = true;
+    if (vain && vain != g->master) vain->was_master = vain->led = true;
     if (same) return;
     sn_reconf_script(g, "observer", &old, &g->master->addr);
 }

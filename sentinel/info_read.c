@@ -9,6 +9,8 @@
 #include "sentinel/lineage.h"
 #include "sentinel/view.h"
 
+#define DOUBT_MS 1000 /* so long the lineage waits for the replicas of a restarted master */
+
 /* ---- the text ---- */
 
 static bool after(struct slice line, const char *key, struct slice *value)
@@ -153,12 +155,20 @@ void sn_info_parse(struct slice text, struct sn_info *out)
 
 /* ---- what it means ---- */
 
+/* Is the data that it has less than what its replicas have now? Their last INFO may be old. */
+static void doubt(struct sn_group *g)
+{
+    g->doubt_since = g->core->now;
+    for (size_t i = 0; i < g->replicas.n; i++) g->replicas.at[i]->info_sent = SN_NEVER;
+}
+
 static void take_runid(struct sn_instance *inst, struct slice runid)
 {
     struct sn_core *core = inst->group->core;
     if (!runid.n || slice_eqz(runid, inst->runid)) return;
     if (inst->runid[0]) {
         sn_emit(core, SN_EVT_REBOOT, inst, NULL);
+        if (inst->kind == SN_MASTER) doubt(inst->group);
         if (inst->group->saved.reboot_down_after_ms) {
             inst->rebooted = true;
             inst->rebooted_at = core->now;
@@ -248,8 +258,31 @@ static void take_data(struct sn_instance *inst, const struct sn_info *info)
     f->master_offset = info->master_offset;
     f->keys = info->keys;
     f->loading = info->loading || info->syncing;
+    f->keys_move = info->loading; /* while it only receives, the old data is there */
     f->aof = info->aof;
     f->strangers = inst->kind == SN_REPLICA && has_strangers(inst, info);
+}
+
+/* Some replica that can be reached has not been heard since the master restarted. */
+static bool in_doubt(struct sn_group *g)
+{
+    if (g->doubt_since == SN_NEVER) return false;
+    for (size_t i = 0; i < g->replicas.n && g->core->now < g->doubt_since + DOUBT_MS; i++) {
+        const struct sn_instance *r = g->replicas.at[i];
+        if (!r->s_down && r->link->conn[SN_CMD].phase == SN_OPEN &&
+            r->facts.info_at < g->doubt_since)
+            return true;
+    }
+    g->doubt_since = SN_NEVER;
+    return false;
+}
+
+static void learn(struct sn_instance *leads)
+{
+    struct sn_group *g = leads->group;
+    if (leads->facts.role != SN_ROLE_MASTER || g->amnesia || in_doubt(g)) return;
+    if (leads->facts.info_at != SN_NEVER && sn_lineage_learn(leads))
+        sn_actions_persist(g->core->out);
 }
 
 static void check_data(struct sn_instance *inst)
@@ -262,10 +295,8 @@ static void check_data(struct sn_instance *inst)
         sn_emit(g->core, SN_EVT_AMNESIA, g->master, "has %lld keys",
                 (long long)g->master->facts.keys);
     g->amnesia = amnesia;
-    bool leads = inst->kind == SN_MASTER ||
-                 (inst == g->fo.promoted && g->fo.state >= SN_FO_RECONF_SLAVES);
-    if (leads && inst->facts.role == SN_ROLE_MASTER && !amnesia && sn_lineage_learn(inst))
-        sn_actions_persist(g->core->out);
+    learn(g->master);
+    if (inst == g->fo.promoted && g->fo.state >= SN_FO_RECONF_SLAVES) learn(inst);
 }
 
 void sn_info_take(struct sn_instance *inst, struct slice text)

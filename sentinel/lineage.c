@@ -39,7 +39,7 @@ unsigned sn_lineage_rank(const struct sn_group *g, const struct sn_facts *f)
 static bool has_far_more(const struct sn_instance *r, int64_t keys)
 {
     return r->facts.info_at != SN_NEVER && r->facts.keys > 0 && r->facts.keys / 2 >= keys &&
-           !r->facts.loading && sn_lineage_rank(r->group, &r->facts) < SN_LINEAGE_MAX;
+           !r->facts.keys_move && sn_lineage_rank(r->group, &r->facts) < SN_LINEAGE_MAX;
 }
 
 bool sn_amnesia(const struct sn_group *g)

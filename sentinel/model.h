@@ -105,6 +105,7 @@ struct sn_facts {
     int64_t master_offset; /* end of its own stream */
     int64_t keys;          /* -1: not told */
     bool loading;          /* a data set is on its way into it */
+    bool keys_move;        /* and takes the place of the old one just now */
     bool aof;
     bool strangers;        /* it has replicas, or follows a master, that we do not know */
 };
@@ -136,6 +137,7 @@ struct sn_instance {
     int64_t reconf_since;
     bool was_master;       /* a master of an older configuration (or one that we promoted in vain)
                               that has not reported role slave since */
+    bool led;              /* it was the group's master once in this process's life */
     int64_t listed_at;     /* replicas: last time the master's INFO named it; SN_NEVER */
     bool foreign;          /* holds somebody else's data: not touched */
     enum sn_reject reject; /* verdict of the last selection, for readers */
@@ -187,6 +189,7 @@ struct sn_group {
                               to what was asked before are void */
     int64_t switched_at;   /* last address switch or start */
     bool amnesia;          /* the master came back without the data that its replicas have */
+    int64_t doubt_since;   /* it restarted: what the replicas have is asked first; SN_NEVER */
     int64_t leave_at;      /* the master says that it goes: our turn to replace it; SN_NEVER */
     uint64_t leave_epoch;
     int64_t conflict_since; /* another Sentinel names another master in the same epoch; SN_NEVER */

@@ -185,12 +185,27 @@ static void check_master(struct sn_instance *r)
     else if (up_for(r, grace) && passed(g, r->facts.role_since, grace)) correct(r, SN_EVT_CONVERT);
 }
 
+/* It follows a master of the past, having been out of reach when the others were sent away. Who was
+ * there is the leader's business: it sends them one after the other. */
+static bool missed_the_switch(const struct sn_instance *r)
+{
+    const struct sn_facts *f = &r->facts;
+    if (r->s_down_ended <= r->group->switched_at) return false;
+    const struct sn_instance *m =
+        sn_replica_find(r->group, slice_z(f->master_host), f->master_port);
+    return m && m != r && m->led;
+}
+
 /* Follows someone else. */
 static void check_other(struct sn_instance *r)
 {
     struct sn_group *g = r->group;
     int64_t grace = g->saved.failover_timeout_ms;
     if (!sn_master_sane(g) || follows(r, &g->master->addr)) return;
+    if (missed_the_switch(r) && g->confirmed && config_is_newest(g)) {
+        correct(r, SN_EVT_FIX_CONFIG);
+        return;
+    }
     if (!up_for(r, grace) || !passed(g, r->facts.master_since, grace)) return;
     correct(r, SN_EVT_FIX_CONFIG);
 }

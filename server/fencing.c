@@ -48,7 +48,7 @@ static void show(struct fencing *g)
     if (f->state == g->shown) return;
     g->shown = f->state;
     if (f->state == FENCE_OPEN) {
-        log_notice("Writes are accepted again: the Sentinels or a replica were heard.");
+        log_notice("Writes are accepted again: the Sentinels or the replicas were heard.");
     } else if (f->state == FENCE_OVERRULED) {
         snprintf(g->error, sizeof(g->error),
                  "-READONLY Fenced: a newer configuration of the Sentinels names %s as the master.",
@@ -56,10 +56,10 @@ static void show(struct fencing *g)
         log_warning("Writes are refused: configuration epoch %llu of the Sentinels names %s.",
                     (unsigned long long)f->epoch, f->other);
     } else {
-        snprintf(g->error, sizeof(g->error),
-                 "-READONLY Fenced: neither a majority of the Sentinels nor a replica is heard.");
-        log_warning("Writes are refused: neither a majority of the %d Sentinels known nor a "
-                    "replica is heard.",
+        snprintf(g->error, sizeof(g->error), "-READONLY Fenced: neither a majority of the "
+                                             "Sentinels nor all replicas are heard.");
+        log_warning("Writes are refused: neither a majority of the %d Sentinels known nor all "
+                    "replicas are heard.",
                     f->voters);
     }
 }
@@ -77,10 +77,10 @@ static void wake(struct fencing *g)
 
 static void look(struct fencing *g)
 {
-    int64_t ack = replication_last_ack(g->s->repl);
+    int64_t oldest;
+    int online = replication_followers(g->s->repl, &oldest);
     wake(g);
-    if (ack >= 0) fence_followed(&g->fence, g->turn);
-    if (ack >= 0) fence_ack(&g->fence, ack);
+    fence_followers(&g->fence, online, oldest, g->turn);
     if (fence_look(&g->fence, g->turn)) replication_ask_acks(g->s->repl);
     show(g);
 }
@@ -163,6 +163,10 @@ void fencing_heard(struct fencing *g, const struct client *cl)
 
 void fencing_client_gone(struct fencing *g, const struct client *cl)
 {
+    if (g->s->repl && replication_is_follower(g->s->repl, cl)) {
+        wake(g);
+        fence_follower_left(&g->fence, g->turn);
+    }
     if (!(cl->flags & CLIENT_SENTINEL)) return;
     wake(g);
     fence_gone(&g->fence, cl->id, g->turn);

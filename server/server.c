@@ -50,8 +50,8 @@ static void on_close(struct client *cl)
     tracking_off(cl);
     session_close(cl);
     if (cl->flags & CLIENT_PSEUDO) return;
-    if (s->repl) replication_client_gone(s->repl, cl);
     fencing_client_gone(s->fencing, cl);
+    if (s->repl) replication_client_gone(s->repl, cl);
     shutdown_client_gone(s->shutdown, cl);
 }
 

@@ -30,7 +30,7 @@ static struct fence started(void)
     fence_init(&f, 1000);
     f.window = 600;
     all_hello(&f, 1000);
-    fence_followed(&f, 1000);
+    fence_followers(&f, 1, 1000, 1000);
     return f;
 }
 
@@ -54,7 +54,7 @@ START_TEST(a_newer_configuration_overrules)
     ck_assert(!fence_closed(&f));
     hello(&f, ID_A, 1, 6381, 4, 1200);
     ck_assert_int_eq(f.state, FENCE_OVERRULED);
-    fence_ack(&f, 1300);
+    fence_followers(&f, 1, 1300, 1300);
     fence_look(&f, 1300); /* nothing but a newer one takes that back */
     hello(&f, ID_B, 2, 6379, 3, 1300);
     ck_assert_int_eq(f.state, FENCE_OVERRULED);
@@ -85,7 +85,7 @@ START_TEST(silence_closes_and_an_ack_opens)
     ck_assert_int_eq(f.state, FENCE_ALONE);
     fence_look(&f, 2300);
     ck_assert(fence_closed(&f));
-    fence_ack(&f, 2310);
+    fence_followers(&f, 1, 2310, 2310);
     fence_look(&f, 2320);
     ck_assert(!fence_closed(&f));
 }
@@ -95,7 +95,39 @@ START_TEST(a_replica_that_answers_keeps_it_open)
 {
     struct fence f = started();
     for (int64_t now = 1400; now < 9000; now += 100) {
-        if (fence_look(&f, now)) fence_ack(&f, now + 5);
+        if (fence_look(&f, now)) fence_followers(&f, 1, now + 5, now + 5);
+        ck_assert(!fence_closed(&f));
+    }
+}
+END_TEST
+
+/* On the smaller side with one of two replicas: the other one may be the new master. */
+START_TEST(one_replica_of_two_is_not_enough)
+{
+    struct fence f = started();
+    fence_followers(&f, 2, 1000, 1000);
+    for (int64_t now = 1200; now < 3000; now += 100) {
+        fence_followers(&f, 2, 1000, now); /* the silent one's last */
+        fence_look(&f, now);
+    }
+    ck_assert_int_eq(f.state, FENCE_ALONE);
+    fence_followers(&f, 1, 3000, 3000); /* it was dropped, the other goes on */
+    fence_look(&f, 3010);
+    ck_assert(fence_closed(&f));
+    fence_followers(&f, 2, 3100, 3100);
+    fence_look(&f, 3110);
+    ck_assert(!fence_closed(&f));
+}
+END_TEST
+
+START_TEST(a_replica_that_left_does_not_count)
+{
+    struct fence f = started();
+    fence_followers(&f, 2, 1000, 1000);
+    fence_follower_left(&f, 1100);
+    for (int64_t now = 1200; now < 9000; now += 100) {
+        bool ask = fence_look(&f, now);
+        fence_followers(&f, 1, ask ? now + 5 : f.acked, now + 5);
         ck_assert(!fence_closed(&f));
     }
 }
@@ -124,7 +156,7 @@ START_TEST(sleep_closes_at_once)
     fence_slept(&f, 9000);
     ck_assert_int_eq(f.state, FENCE_ALONE);
     all_hello(&f, 9000); /* what lay in the sockets */
-    fence_ack(&f, 8999);
+    fence_followers(&f, 1, 8999, 9000);
     for (int conn = 1; conn <= 3; conn++) fence_gone(&f, (uint64_t)conn, 9001);
     fence_look(&f, 9020);
     ck_assert(fence_closed(&f));
@@ -176,6 +208,8 @@ static const struct unit_case cases[] = {
     UNIT(another_group_is_no_matter_of_ours),
     UNIT(silence_closes_and_an_ack_opens),
     UNIT(a_replica_that_answers_keeps_it_open),
+    UNIT(one_replica_of_two_is_not_enough),
+    UNIT(a_replica_that_left_does_not_count),
     UNIT(hellos_of_a_majority_open),
     UNIT(sleep_closes_at_once),
     UNIT(who_left_is_not_counted),

@@ -112,7 +112,7 @@ START_TEST(a_stall_is_forgiven_a_long_one_is_tilt)
     fx_step(&f, (struct sn_event){ .kind = SN_TICK });
     ck_assert(f.core->tilt && fx_event(&f, SN_EVT_TILT));
     ck_assert_int_eq(sn_tilt_seconds(f.core, f.now), 0);
-    fx_run_to(&f, f.now + 29999);
+    fx_run_to(&f, f.now + fx_group(&f)->saved.down_after_ms - 1);
     ck_assert(f.core->tilt && !fx_group(&f)->master->s_down);
     fx_run_to(&f, f.now + 1);
     ck_assert(!f.core->tilt && fx_group(&f)->master->s_down);
