@@ -108,7 +108,11 @@ static bool take_over(struct call *c)
 static void cmd_psync(struct call *c)
 {
     int64_t offset;
-    if (!arg_int(c, 2, &offset)) return;
+    if (!arg_int(c, 2, &offset)) {
+        log_warning("Replica %s asks for synchronization but with a wrong offset",
+                    conn_peer_addr(c->client->conn));
+        return;
+    }
     if (c->argc > 3 && arg_is(c, 3, "failover") && !take_over(c)) return;
     become_replica(
         c, (struct peer_event){ .kind = PEER_PSYNC, .replid = c->argv[1], .offset = offset });

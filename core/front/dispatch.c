@@ -38,12 +38,14 @@ bool dispatch_is_busy(const struct front *f) { return f->batch->busy; }
 
 void dispatch_clock(struct front *f) { f->now_us = clock_mono_us(); }
 
+static bool is_replica(const struct client *cl) { return client_kind(cl) == CLIENT_KIND_REPLICA; }
+
 struct buf *dispatch_out(struct client *cl)
 {
     const uint32_t mute = CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP | CLIENT_MASTER | CLIENT_CLOSING |
                           CLIENT_CLOSE_AFTER_REPLY;
     if (cl->flags & mute) return NULL;
-    return cl->conn ? conn_out(cl->conn) : &cl->pseudo_out;
+    return cl->conn && !is_replica(cl) ? conn_out(cl->conn) : &cl->pseudo_out;
 }
 
 /* ---- one call ---- */
@@ -129,6 +131,27 @@ static void next_reply_flags(struct client *cl)
     }
 }
 
+/* A reply between the bytes of a snapshot or of the stream would be taken for a part of them. */
+static void replica_answered(struct call *c)
+{
+    struct client *cl = c->client;
+    struct buf line = { 0 };
+    const char *name = c->entry ? c->entry->fullname : "<unknown>";
+    client_describe(cl, &line);
+    log_warning("Replica generated a reply to command '%s', disconnecting it: %.*s", name,
+                (int)buf_size(&line), buf_head(&line));
+    const char *said = buf_head(&cl->pseudo_out);
+    if (c->failed) {
+        said += slice_starts(buf_slice(&cl->pseudo_out), "-ERR ") ? 5 : 1;
+        log_warning("== CRITICAL == This master is sending an error to its replica: '%.*s' after "
+                    "processing the command '%s'",
+                    (int)strcspn(said, "\r"), said, name);
+    }
+    buf_free(&line);
+    buf_free(&cl->pseudo_out);
+    client_close_soon(cl);
+}
+
 static void run_request(struct client *cl, const struct request *rq)
 {
     struct call c = { .front = cl->front,
@@ -147,6 +170,7 @@ static void run_request(struct client *cl, const struct request *rq)
         rejected(&c);
         if (cl->flags & CLIENT_UNDER_POSTPONE) return;
     }
+    if (cl->conn && buf_size(&cl->pseudo_out) > 0) replica_answered(&c);
     if (cl->flags & CLIENT_TRACKING_CACHING) end_caching(cl, rq->entry);
     if (!(cl->flags & CLIENT_BLOCKED)) next_reply_flags(cl);
 }
@@ -268,6 +292,10 @@ static void protocol_error(struct client *cl)
                 buf_head(&sample));
     buf_free(&line);
     buf_free(&sample);
+    if (is_replica(cl)) {
+        client_close_soon(cl);
+        return;
+    }
     struct call c = reply_call_for(cl);
     reply_error_fmt(&c, "Protocol error: %s", cl->request.error);
     client_close_after_reply(cl);

@@ -161,3 +161,33 @@ def test_info_says_that_it_is_about_to_end():
         finally:
             replica.kill(signal.SIGCONT)
         master.wait()
+
+
+def test_nothing_is_put_between_the_bytes_of_the_stream():
+    """A replica that asks for more than acknowledgements is cut off: its answers would be taken for data."""
+    words = (("PING",), ("GET", "foo"), ("SET", "a", "b"), ("XINFO", "HELP"), ("REPLCONF", "listening-port", "1"), ("nosuch",))
+    with Stage() as stage:
+        master = stage.server(*DEBUG)
+        for word in words:
+            with master.client() as c:
+                c.send("SYNC")
+                c.file.read(1)
+                c.send(*word)
+                got = b""
+                while True:
+                    try:
+                        piece = c.file.read(1)
+                    except ConnectionError:
+                        break
+                    if not piece:
+                        break
+                    got += piece
+                assert got.find(b"PONG") < 0 and got.find(b"ERR") < 0, got
+        said = master.logged()
+        assert said.count("Replica generated a reply to command '") == len(words), said
+        for name in ("ping", "get", "set", "xinfo|help", "replconf", "<unknown>"):
+            assert f"command '{name}', disconnecting it: id=" in said, name
+        assert "Replica can't interact with the keyspace' after processing the command 'get'" in said
+        with master.client() as c:
+            assert fails(c.cmd, "PSYNC", "x", "offset") == "ERR value is not an integer or out of range"
+        assert master.logged().rstrip().endswith("asks for synchronization but with a wrong offset")
