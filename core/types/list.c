@@ -12,6 +12,7 @@ enum {
 #define SAFE_BYTES 8192 /* of a packed whose limit is a number of items */
 #define ITEM_OVERHEAD 8 /* of an item shorter than LIST_NODE_BYTES: code and length, rounded up */
 #define PLAIN_AT 1      /* a walk's position in a long string */
+#define FETCH_AHEAD 8   /* nodes */
 
 struct plain {
     size_t n;
@@ -141,21 +142,28 @@ static void add_node(struct list *l, size_t i, struct node n)
     *node_at(l, i) = n;
 }
 
-static void remove_node(struct list *l, size_t i)
+/* k of them at once: the gap is closed once, and blocks are fetched while others are freed. */
+static void remove_nodes(struct list *l, size_t i, size_t k)
 {
     struct node *first = l->at + l->head, *n = first + i;
-    l->count -= n->count;
-    l->bytes -= node_bytes(n);
-    node_free(n);
-    if (i < l->n - i) {
-        memmove(first + 1, first, i * sizeof(*first));
-        l->head++;
-    } else {
-        memmove(n, n + 1, (l->n - i - 1) * sizeof(*first));
+    size_t after = l->n - i - k;
+    for (size_t j = 0; j < k; j++) {
+        if (j + FETCH_AHEAD < k) __builtin_prefetch(n[j + FETCH_AHEAD].packed);
+        l->count -= n[j].count;
+        l->bytes -= node_bytes(&n[j]);
+        node_free(&n[j]);
     }
-    l->n--;
+    if (i < after) {
+        memmove(first + k, first, i * sizeof(*first));
+        l->head += k;
+    } else {
+        memmove(n, n + k, after * sizeof(*first));
+    }
+    l->n -= k;
     if (is_sparse(l->n, l->cap)) recentre(l);
 }
+
+static void remove_node(struct list *l, size_t i) { remove_nodes(l, i, 1); }
 
 /* A packed node has been changed: what was `old` bytes and `count` items. */
 static void account(struct list *l, struct node *n, size_t old_bytes, int64_t items)
@@ -247,27 +255,36 @@ static void nodes_replace(struct list *l, const struct node_limit *m, size_t i, 
     }
 }
 
-static void nodes_delete(struct list *l, size_t from, size_t n)
+/* The node with that item; *from becomes the item's place in it. */
+static size_t node_with(const struct list *l, size_t *from)
 {
     size_t i = 0;
+    if (*from < l->count / 2) {
+        for (; *from >= node_at(l, i)->count; i++) *from -= node_at(l, i)->count;
+        return i;
+    }
+    *from = l->count - *from; /* from the end */
+    for (i = l->n - 1; *from > node_at(l, i)->count; i--) *from -= node_at(l, i)->count;
+    *from = node_at(l, i)->count - *from;
+    return i;
+}
+
+static void nodes_delete(struct list *l, size_t from, size_t n)
+{
     if (from >= l->count) return;
     if (n > l->count - from) n = l->count - from;
-    if (from < l->count / 2) {
-        for (; from >= node_at(l, i)->count; i++) from -= node_at(l, i)->count;
-    } else {
-        from = l->count - from; /* from the end */
-        for (i = l->n - 1; from > node_at(l, i)->count; i--) from -= node_at(l, i)->count;
-        from = node_at(l, i)->count - from;
-    }
-    while (n) {
-        const struct node *at = node_at(l, i);
-        size_t here = at->count - from, nodes = l->n;
+    size_t i = node_with(l, &from);
+    if (from) { /* the first keeps its beginning */
+        size_t here = node_at(l, i)->count - from;
         if (here > n) here = n;
-        delete_in(l, i, at->is_plain ? PLAIN_AT : packed_seek(at->packed, (int64_t)from), here);
-        if (l->n == nodes) i++;
-        from = 0;
+        delete_in(l, i, packed_seek(node_at(l, i)->packed, (int64_t)from), here);
         n -= here;
+        i++;
     }
+    size_t k = 0;
+    while (i + k < l->n && n >= node_at(l, i + k)->count) n -= node_at(l, i + k++)->count;
+    if (k) remove_nodes(l, i, k);
+    if (n) delete_in(l, i, packed_first(node_at(l, i)->packed), n);
 }
 
 /* --- building ----------------------------------------------------------------------------- */
@@ -450,6 +467,31 @@ void list_step(struct list_iter *it)
         it->at = at;
     else
         next_node(it);
+}
+
+/* The first match in the node from where the walk stands; 0: none there. */
+static size_t find_in_node(const struct list_iter *it, const struct list_match *m)
+{
+    struct packed_item item;
+    struct node n = view(it->e, it->node);
+    if (!n.is_plain && !it->backwards) return packed_find(n.packed, it->at, m->s, 0);
+    if (n.is_plain) return list_item(it, &item) && list_matches(m, &item) ? it->at : 0;
+    for (size_t at = it->at; at; at = packed_prev(n.packed, at)) {
+        item = packed_get(n.packed, at);
+        if (list_matches(m, &item)) return at;
+    }
+    return 0;
+}
+
+bool list_find(struct list_iter *it, const struct list_match *m)
+{
+    while (it->at) {
+        size_t at = find_in_node(it, m);
+        if (at) it->at = at;
+        if (at) return true;
+        next_node(it);
+    }
+    return false;
 }
 
 bool list_get(const struct entry *e, int64_t index, char tmp[PACKED_TMP], struct slice *out)

@@ -46,6 +46,8 @@ struct list_match {
 };
 struct list_match list_match_of(struct slice s);
 bool list_matches(const struct list_match *m, const struct packed_item *item);
+/* Steps on to the next item that matches, perhaps the one at hand; false: over. */
+bool list_find(struct list_iter *it, const struct list_match *m);
 
 /* --- change ------------------------------------------------------------------------------- */
 void list_push(struct value *v, const struct type_limits *limits, enum list_end end, size_t n,

@@ -322,20 +322,15 @@ static void cmd_lrem(struct call *c)
 {
     struct value v;
     int64_t count, gone = 0;
-    struct packed_item item;
     if (!symmetric_arg(c, 2, &count)) return;
     if (!keyed_write(c, 1, VALUE_LIST, &v)) return;
     if (v.e) {
         int64_t max = count < 0 ? -count : count;
         struct list_match m = list_match_of(c->argv[3]);
         struct list_iter it = list_from(v.e, count < 0 ? -1 : 0, count < 0);
-        while ((!max || gone < max) && list_item(&it, &item)) {
-            if (list_matches(&m, &item)) {
-                list_erase(&v, &it);
-                gone++;
-            } else {
-                list_step(&it);
-            }
+        while ((!max || gone < max) && list_find(&it, &m)) {
+            list_erase(&v, &it);
+            gone++;
         }
     }
     if (gone) {

@@ -73,13 +73,10 @@ static void remove_equal(struct value *v, const struct type_limits *l, struct mo
     struct packed_item item;
     size_t gone = 0, expect = 0;
     struct list_iter it = list_from(v->e, backwards ? -1 : 0, backwards);
-    while (gone < max && list_item(&it, &item)) {
-        if (list_matches(&match, &item)) {
-            list_erase(v, &it);
-            gone++;
-        } else {
-            list_step(&it);
-        }
+    while (gone < max && list_find(&it, &match)) {
+        ck_assert(list_item(&it, &item) && list_matches(&match, &item));
+        list_erase(v, &it);
+        gone++;
     }
     list_settle(v, l);
     for (size_t k = 0, n = m->n; k < n && expect < max; k++) {
