@@ -3,7 +3,7 @@
  * All that wait when a snapshot starts, and can read its form, share it. A snapshot to a file may
  * be joined by a newcomer while another replica waits for its end: it gets that one's position. A
  * snapshot to a pipe starts after a delay, so that others may come; it can not be joined. Who wants
- * no data (rdb-filter-only) needs no snapshot: the driver answers with an empty one.
+ * no data (rdb-filter-only) needs no snapshot: the driver answers at once.
  * Tests: unit/peer. */
 #ifndef REPLICATION_BATCH_H
 #define REPLICATION_BATCH_H

@@ -11,6 +11,7 @@
 #include "core/base/err.h"
 #include "core/base/str.h"
 
+struct buf;
 struct client;
 struct replication;
 
@@ -46,6 +47,8 @@ struct repl_host {
      * is told by replication_snapshot_done(). ERR_BUSY: another child runs; asked again later. */
     enum err (*snapshot)(void *arg, enum snapshot_form form, int *fd, struct errmsg *msg);
     void (*snapshot_kill)(void *arg); /* nobody wants it any more */
+    /* Appends a snapshot without keys: what stands in front of them, and the foot. */
+    void (*bare_snapshot)(void *arg, bool functions, struct buf *out);
 
     /* ---- both ---- */
     /* Called after the role or the master's address changed: log role, unblock clients with an

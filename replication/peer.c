@@ -419,7 +419,7 @@ static enum peer_answer conf_rdb_only(struct conf_call *c)
     return PEER_OK;
 }
 
-/* "functions" or nothing; we have no functions, so both are a snapshot without data. */
+/* "functions" or nothing: no keys in either. */
 static enum peer_answer conf_filter(struct conf_call *c)
 {
     struct slice v = slice_trim(c->value);
@@ -429,6 +429,7 @@ static enum peer_answer conf_filter(struct conf_call *c)
         return PEER_REFUSED;
     }
     c->peer->no_data = true;
+    c->peer->functions = v.n > 0;
     return PEER_OK;
 }
 

@@ -53,7 +53,8 @@ struct peer {
     char name[PEER_IP_MAX + 8]; /* "ip:port" for the log; from the driver, kept right by REPLCONF */
     char ip[PEER_IP_MAX];       /* announced, "" none */
     int port;                   /* announced listening port, 0 none */
-    bool rdb_only, no_data, legacy;
+    bool rdb_only, legacy;
+    bool no_data, functions; /* wants a snapshot without keys; but with the function libraries */
     bool pipe;                  /* the snapshot comes without length */
     bool catching, loaded;      /* has a snapshot, and not yet what happened since; said ACK */
     int64_t acked, acked_at_ms; /* -1: never */

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/base/crc.h"
 #include "core/base/mem.h"
 #include "core/base/vec.h"
 #include "core/sys/log.h"
@@ -66,9 +65,9 @@ static int riders(struct replication *r)
     return n;
 }
 
-/* ---- who wants only functions gets a snapshot without anything ---- */
+/* ---- who wants no keys gets a snapshot at once ---- */
 
-static void send_empty(struct replica *p)
+static void send_bare(struct replica *p)
 {
     struct replication *r = p->r;
     char mark[LINK_MARK_LEN];
@@ -80,11 +79,8 @@ static void send_empty(struct replica *p)
                                          .offset = feed_end(&r->feed),
                                          .pipe = true,
                                          .mark = m });
-    char rdb[18] = "REDIS0010\xff";
-    uint64_t crc = crc64(0, rdb, 10);
-    for (int i = 0; i < 8; i++) rdb[10 + i] = (char)(crc >> (8 * i));
     struct buf *out = conn_out(p->client->conn);
-    buf_put(out, rdb, sizeof(rdb));
+    r->host.bare_snapshot(r->host.arg, p->peer.functions, out);
     buf_puts(out, m);
     conn_wake_out(p->client->conn);
     replica_step(p, (struct peer_event){ .kind = PEER_SENT_ALL });
@@ -201,7 +197,7 @@ void snapshot_wanted(struct replica *p)
     struct replication *r = p->r;
     open_backlog(r);
     if (p->peer.no_data) {
-        send_empty(p);
+        send_bare(p);
         return;
     }
     if (join_running(p)) return;

@@ -189,6 +189,7 @@ void server_hooks(struct front_config_hooks *hooks, void *server)
     *hooks = (struct front_config_hooks){
         .owner = server,
         .listen = on_listen,
+        .source = server_apply_replication,
         .maxclients = on_maxclients,
         .log = on_log,
         .requirepass = on_requirepass,

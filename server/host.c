@@ -20,6 +20,7 @@
 #include "server/persist/aof.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
+#include "server/persist/snapshot_file.h"
 #include "server/script/scripting.h"
 #include "server/server.h"
 #include "server/session.h"
@@ -170,6 +171,11 @@ static enum err on_snapshot(void *arg, enum snapshot_form form, int *fd, struct 
     return snapshot_start(server_at(arg)->snapshot, form, fd, msg);
 }
 
+static void on_bare_snapshot(void *arg, bool functions, struct buf *out)
+{
+    snapshot_write_bare(server_at(arg), functions, out);
+}
+
 static void on_snapshot_kill(void *arg)
 {
     struct server *s = server_at(arg);
@@ -296,6 +302,7 @@ struct host *host_new(struct server *s)
         .load_cancel = on_load_cancel,
         .snapshot = on_snapshot,
         .snapshot_kill = on_snapshot_kill,
+        .bare_snapshot = on_bare_snapshot,
         .role_changed = on_role_changed,
         .link_changed = on_link_changed,
         .master_changed = on_master_changed,

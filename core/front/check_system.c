@@ -41,8 +41,9 @@ static const char *check_overcommit(void)
     char value[16];
     if (!read_small("/proc/sys/vm/overcommit_memory", value, sizeof(value)) || !strcmp(value, "1"))
         return NULL;
-    return "Snapshots are written by a forked child, and the kernel may refuse to fork a large "
-           "process. Allow it now with 'sysctl vm.overcommit_memory=1', and for good with the line "
+    return "With snapshot-method fork, and for append-only files of commands alone, a child is "
+           "forked, and the kernel may refuse that to a large process. Allow it now with "
+           "'sysctl vm.overcommit_memory=1', and for good with the line "
            "'vm.overcommit_memory = 1' in /etc/sysctl.conf.";
 }
 

@@ -51,6 +51,7 @@ static const struct conf_name tls_auths[] = {
         return h && h->which ? h->which(h->owner, m) : ERR_NONE;      \
     }
 APPLY(listen)
+APPLY(source)
 APPLY(maxclients)
 APPLY(log)
 APPLY(requirepass)
@@ -130,7 +131,7 @@ const struct conf_row front_config_rows[] = {
     /* network */
     LIST("bind", bind, front_list_bind, .apply = apply_bind,
          .what = "addresses to listen on; one with '-' in front may be missing"),
-    TEXT("bind-source-addr", bind_source_addr, NULL,
+    TEXT("bind-source-addr", bind_source_addr, NULL, .apply = apply_source,
          .what = "local address of connections that we open"),
     INT("port", port, 6379, 0, 65535, .apply = apply_port, .what = "TCP port; 0: none"),
     INT("tcp-backlog", tcp_backlog, 511, 0, INT_MAX, .flags = CONF_START,

@@ -141,6 +141,7 @@ struct front_config {
 struct front_config_hooks {
     void *owner;
     enum err (*listen)(void *owner, struct errmsg *m);     /* port, bind */
+    enum err (*source)(void *owner, struct errmsg *m);     /* bind-source-addr */
     enum err (*maxclients)(void *owner, struct errmsg *m);
     enum err (*log)(void *owner, struct errmsg *m);        /* loglevel */
     enum err (*requirepass)(void *owner, struct errmsg *m);

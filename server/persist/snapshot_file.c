@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/buf.h"
 #include "core/base/mem.h"
 #include "core/base/num.h"
 #include "core/front/start.h"
@@ -121,6 +122,26 @@ enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg)
 {
     struct sink k = { .fd = fd };
     return write_all(s, &k, false, msg);
+}
+
+static enum err append(void *app, const void *p, size_t n, struct errmsg *msg)
+{
+    (void)msg;
+    buf_put(app, p, n);
+    return ERR_NONE;
+}
+
+void snapshot_write_bare(struct server *s, bool functions, struct buf *to)
+{
+    struct snapshot_head head;
+    struct rdb_out out;
+    snapshot_head_fill(s, &head, false);
+    if (!functions) head.o.functions_n = 0;
+    rdb_out_init(&out, append, to, s->config->rdbchecksum, s->config->rdbcompression);
+    rdb_put_head(&out, &head.o);
+    rdb_put_foot(&out, head.o.version);
+    rdb_out_free(&out);
+    snapshot_head_free(&head);
 }
 
 int snapshot_file_open(const char *temp, struct errmsg *msg)

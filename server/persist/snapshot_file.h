@@ -8,6 +8,7 @@
 #include "core/base/err.h"
 #include "core/rdb/save.h"
 
+struct buf;
 struct server;
 
 /* What stands in front of the keys; `o` lends from the rest. */
@@ -30,6 +31,8 @@ enum err snapshot_file_close(int fd, const char *temp, const char *path, struct 
 
 /* To fd, to the last byte; no sync. */
 enum err snapshot_write_fd(struct server *s, int fd, struct errmsg *msg);
+/* What stands in front of the keys, functions among it if they are wanted, and the foot. */
+void snapshot_write_bare(struct server *s, bool functions, struct buf *to);
 /* Beside `path`, fsync, rename, fsync of the folder. `temp` is the name to use meanwhile. */
 enum err snapshot_write_file(struct server *s, const char *path, const char *temp,
                              struct errmsg *msg);

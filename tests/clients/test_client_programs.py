@@ -33,9 +33,9 @@ def test_compiled_languages():
     try_programs("hiredis", "hiredis-async", "redigo")
 
 
-def cli(p, *args, stdin=""):
+def cli(p, *args, stdin="", code=0):
     got = run(REDIS_CLI, "-p", p.port, *args, stdin=stdin)
-    assert got.returncode == 0, got
+    assert got.returncode == code, got
     return got.stdout
 
 
@@ -76,3 +76,63 @@ def test_cli_modes_on_all_types():
             finally:
                 r.terminate()
                 r.wait()
+
+
+def test_cli_forms_of_output():
+    with Stage() as stage:
+        p = stage.server()
+        p.cmd("HSET", "h", "f", "v", "g", 'w"q')
+        p.cmd("ZADD", "z", 1.5, "m")
+        p.cmd("SADD", "s", "é")
+        assert cli(p, "--csv", "hgetall", "h") == '"f","v","g","w\\"q"\n'
+        assert cli(p, "--json", "hgetall", "h") == '{"f":"v","g":"w\\"q"}\n'
+        assert cli(p, "-2", "--json", "hgetall", "h") == '["f","v","g","w\\"q"]\n'
+        assert cli(p, "--json", "zrange", "z", 0, -1, "withscores") == '[["m",1.5]]\n'
+        assert cli(p, "--quoted-json", "smembers", "s") == '["\\\\xc3\\\\xa9"]\n'
+        assert cli(p, "--json", "get", "none") == "null\n"
+        assert cli(p, "--quoted-input", "set", r'"a\x00b"', "v") == "OK\n"
+        assert cli(p, "--no-raw", "keys", "a*b") == '1) "a\\x00b"\n'
+        assert cli(p, "-d", ",", "mget", "none", "none").count(",") == 1
+        assert "WRONGTYPE" in run(REDIS_CLI, "-p", p.port, "-e", "lpush", "h", 1).stderr
+        cli(p, "-e", "lpush", "h", 1, code=1)
+        assert "since:" in cli(p, stdin="help get\n")
+        assert "(empty hash)" in cli(p, "--no-raw", stdin="hello 3\nhgetall none\n")
+        got = cli(p, "--no-raw", stdin="multi\nset q 2\nget q\nexec\nselect 2\nget q\n")
+        assert got.split("\n")[:6] == ["OK", "QUEUED", "QUEUED", "1) OK", '2) "2"', "OK"] and "(nil)" in got, got
+        warned = run(REDIS_CLI, "-p", p.port, "-a", "wrong", "ping")
+        assert "AUTH failed" in warned.stderr + warned.stdout and "Warning" in warned.stderr, warned
+        assert "Warning" not in run(REDIS_CLI, "-p", p.port, "-a", "wrong", "--no-auth-warning", "ping").stderr
+
+
+def test_cli_scripts_dumps_and_loads():
+    with Stage() as stage:
+        p = stage.server("--repl-diskless-sync-delay", 0)
+        path = os.path.join(stage.folder, "file")
+        with open(path, "w") as f:
+            f.write("return {KEYS[1], ARGV[1], ARGV[2]}")
+        assert cli(p, "--eval", path, "k", ",", "a", "b") == cli(p, "-3", "--eval", path, "k", ",", "a", "b") == "k\na\nb\n"
+        library = "#!lua name=mine\nredis.register_function('f', function(keys, args) return args[1] end)"
+        assert cli(p, "-x", "function", "load", stdin=library) == "mine\n"
+        p.cmd("SET", "a", 1)
+        # only the functions, only the keys' file: each is what redis-check-rdb accepts
+        cli(p, "--functions-rdb", path)
+        checked = run(REDIS_CHECK_RDB, path).stdout
+        with open(path, "rb") as f:
+            assert b"name=mine" in f.read() and "RDB looks OK" in checked and "0 keys read" in checked, checked
+        cli(p, "--rdb", path)
+        with open(path, "rb") as f:
+            assert b"name=mine" in f.read() and "1 keys read" in run(REDIS_CHECK_RDB, path).stdout
+        dump = subprocess.run([REDIS_CLI, "-p", str(p.port), "-D", "", "--raw", "dump", "a"], capture_output=True).stdout
+        got = subprocess.run([REDIS_CLI, "-p", str(p.port), "-X", "tag", "restore", "b", "0", "tag"], input=dump,
+                             capture_output=True)
+        assert got.stdout == b"OK\n" and p.cmd("GET", "b") == b"1", got
+        out = cli(p, "--pipe", stdin="SET a b c d\r\nSET ok 1\r\n", code=1)
+        assert "errors: 1, replies: 2" in out, out
+        p.cmd("CONFIG", "SET", "maxmemory", "3mb", "maxmemory-policy", "allkeys-lru")
+        r, _ = started(stage, p, ["--lru-test", "100000"], "")
+        try:
+            wait_for("hits and evictions", lambda: int(p.info("stats")["keyspace_hits"]) > 1000
+                     and int(p.info("stats")["evicted_keys"]) > 0 and r.poll() is None)
+        finally:
+            r.terminate()
+            r.wait()

@@ -177,6 +177,20 @@ def test_troubles_in_plain_words():
         wait_for("the link", lambda: link_up(replica))
 
 
+def test_source_address():
+    """The link comes from bind-source-addr, and from another one after CONFIG SET."""
+    with Stage() as stage:
+        master = stage.server(*QUICK, "--protected-mode", "no")
+        replica = stage.server(*QUICK, "--bind-source-addr", "127.0.0.2", "--replicaof", f"127.0.0.1 {master.port}")
+
+        def comes_from(ip):
+            wait_for(ip, lambda: master.info("replication").get("slave0", "").startswith(f"ip={ip},"))
+        comes_from("127.0.0.2")
+        replica.cmd("CONFIG", "SET", "bind-source-addr", "127.0.0.3")
+        master.cmd("CLIENT", "KILL", "TYPE", "replica")
+        comes_from("127.0.0.3")
+
+
 @ours_only
 def test_demotion_cuts_writers():
     with Stage() as stage:
