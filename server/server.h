@@ -74,6 +74,7 @@ struct server {
     bool async_loading;                /* old data is served while new data arrives */
     bool is_master;                    /* kept by host's role_changed: gates ask for each command */
     bool debug_active_expire;          /* DEBUG SET-ACTIVE-EXPIRE */
+    bool debug_skip_checksum;          /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
     uint64_t dirty;                    /* changes since the last save */
     int64_t started_wall_ms;
     size_t peak_mem, startup_mem;      /* of mem_used() */

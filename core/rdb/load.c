@@ -405,24 +405,41 @@ struct rdb_load_hooks rdb_load_into(struct rdb_load_target *t)
 
 /* --- RESTORE ------------------------------------------------------------------------------ */
 
+static bool version_is_known(struct slice p)
+{
+    uint16_t version;
+    if (p.n <= PAYLOAD_TAIL) return false;
+    memcpy(&version, p.p + p.n - PAYLOAD_TAIL, 2);
+    return version <= RDB_VERSION_MAX;
+}
+
 enum err rdb_check_payload(struct slice p)
 {
     uint64_t crc;
-    uint16_t version;
-    if (p.n <= PAYLOAD_TAIL) return ERR_CHECKSUM;
-    memcpy(&version, p.p + p.n - PAYLOAD_TAIL, 2);
+    if (!version_is_known(p)) return ERR_CHECKSUM;
     memcpy(&crc, p.p + p.n - 8, 8);
-    if (version > RDB_VERSION_MAX) return ERR_CHECKSUM;
     return crc == crc64(0, p.p, p.n - 8) ? ERR_NONE : ERR_CHECKSUM;
+}
+
+static enum err wrong_sum(struct errmsg *msg)
+{
+    return err_set(msg, ERR_CHECKSUM, "DUMP payload version or checksum are wrong");
 }
 
 enum err rdb_restore(struct slice payload, struct slice key, int64_t deadline,
                      const struct type_limits *limits, struct entry **out, struct errmsg *msg)
 {
+    if (rdb_check_payload(payload)) return wrong_sum(msg);
+    return rdb_restore_unsummed(payload, key, deadline, limits, out, msg);
+}
+
+enum err rdb_restore_unsummed(struct slice payload, struct slice key, int64_t deadline,
+                              const struct type_limits *limits, struct entry **out,
+                              struct errmsg *msg)
+{
     struct rdb_in in;
     struct rdb_building b = { .key = key, .deadline = deadline, .limits = limits };
-    if (rdb_check_payload(payload) != ERR_NONE)
-        return err_set(msg, ERR_CHECKSUM, "DUMP payload version or checksum are wrong");
+    if (!version_is_known(payload)) return wrong_sum(msg);
     uint8_t code = (uint8_t)payload.p[0];
     if (code >= RDB_TYPE_COUNT || !rdb_types[code].load)
         return err_set(msg, ERR_FORMAT, "Bad data format");

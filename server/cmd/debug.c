@@ -40,6 +40,11 @@ static void debug_active_expire(struct call *c)
     if (arg_switch(c, &server_of(c)->debug_active_expire)) reply_ok(c);
 }
 
+static void debug_skip_checksum(struct call *c)
+{
+    if (arg_switch(c, &server_of(c)->debug_skip_checksum)) reply_ok(c);
+}
+
 static void debug_deny_scripts(struct call *c)
 {
     bool off;
@@ -203,8 +208,9 @@ static const struct debug_row rows[] = {
     { "SET-DISABLE-DENY-SCRIPTS", 1, 1, debug_deny_scripts,
       HELP("SET-DISABLE-DENY-SCRIPTS <0|1>",
            "    1: scripts may call CLIENT LIST, DEBUG PROTOCOL and DEBUG SLEEP.") },
-    { "SET-SKIP-CHECKSUM-VALIDATION", 1, 1, debug_accept,
-      HELP("SET-SKIP-CHECKSUM-VALIDATION <0|1>", "    Has no effect.") },
+    { "SET-SKIP-CHECKSUM-VALIDATION", 1, 1, debug_skip_checksum,
+      HELP("SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+           "    1: RESTORE takes payloads whose checksum is wrong.") },
     { "SLEEP", 1, 1, debug_sleep,
       HELP("SLEEP <seconds>", "    Do nothing for so long; fractions count.") },
     { "HELP", 0, 0, debug_help, NULL },

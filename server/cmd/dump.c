@@ -111,7 +111,9 @@ static void cmd_restore(struct call *c)
     struct errmsg msg;
     if (!restore_options(c, &o)) return;
     int64_t deadline = o.deadline ? o.deadline : ENTRY_NO_DEADLINE;
-    if (rdb_restore(c->argv[3], c->argv[1], deadline, limits_of(c), &e, &msg)) {
+    bool unsummed = server_of(c)->debug_skip_checksum;
+    if ((unsummed ? rdb_restore_unsummed : rdb_restore)(c->argv[3], c->argv[1], deadline,
+                                                        limits_of(c), &e, &msg)) {
         reply_error_fmt(c, "-ERR %s", msg.text);
         return;
     }

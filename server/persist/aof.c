@@ -370,9 +370,10 @@ static enum err complete(struct aof *a, struct errmsg *msg)
     struct str path = aof_path(c, aof_manifest_last_incr(&a->manifest)->name);
     int fd = open(path.p, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) e = err_set(msg, ERR_IO, "Can't open the AOF file %s: %s", path.p, strerror(errno));
+    if (!e && changed) e = file_sync_folder(path.p, msg);
     str_free(&path);
-    if (e) return e;
-    if (changed) e = aof_files_save(c, &a->manifest, msg);
+    if (!e && changed) e = aof_files_save(c, &a->manifest, msg);
+    if (e && fd < 0) return e;
     off_t size = lseek(fd, 0, SEEK_END);
     if (e) close(fd);
     else aof_switch(a, fd, size > 0 ? (uint64_t)size : 0);

@@ -35,11 +35,10 @@ int64_t aof_files_size(const struct server_config *c, const char *name)
 
 enum err aof_files_make_folder(const struct server_config *c, struct errmsg *msg)
 {
-    if (mkdir(c->appenddirname, 0755) != 0) {
-        if (errno == EEXIST) return ERR_NONE;
+    if (mkdir(c->appenddirname, 0755) != 0 && errno != EEXIST)
         return err_set(msg, ERR_IO, "Can't create or open append-only dir %s: %s",
                        c->appenddirname, strerror(errno));
-    }
+    /* also when it was there: who made it may have died before its sync */
     return file_sync_folder(c->appenddirname, msg);
 }
 

@@ -282,11 +282,33 @@ static enum step step(struct aof_loader *l, struct errmsg *msg)
 
 /* ---- the end of a file ---- */
 
+#define FIRST_LINE_MAX 64
+
+/* The first bytes of a file in the manifest; 0: it is empty, or not there. */
+static size_t first_bytes(const struct aof_loader *l, size_t index, char head[FIRST_LINE_MAX])
+{
+    struct str path = aof_path(l->s->config, l->s->aof->manifest.at.at[index].name);
+    int fd = open(path.p, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : pread(fd, head, FIRST_LINE_MAX, 0);
+    if (fd >= 0) close(fd);
+    str_free(&path);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* Nothing, or the begin of its first annotation: all that a power cut left of it. */
+static bool holds_nothing(const struct aof_loader *l, size_t index)
+{
+    char head[FIRST_LINE_MAX];
+    if (aof_files_size(l->s->config, l->s->aof->manifest.at.at[index].name) < 0) return false;
+    size_t n = first_bytes(l, index, head);
+    return n == 0 || (n < FIRST_LINE_MAX && head[0] == '#' && !memchr(head, '\n', n));
+}
+
 static bool is_last(const struct aof_loader *l)
 {
     const struct aof_manifest *m = &l->s->aof->manifest;
     for (size_t i = l->index + 1; i < m->at.n; i++)
-        if (m->at.at[i].kind != AOF_HISTORY) return false;
+        if (m->at.at[i].kind != AOF_HISTORY && !holds_nothing(l, i)) return false;
     return true;
 }
 
@@ -299,11 +321,58 @@ static void revert_unit(struct aof_loader *l)
     l->tail.len = l->tail.pos + (l->unit_tail < buf_size(&l->tail) ? l->unit_tail : 0);
 }
 
-/* The file ends inside a command or a transaction. */
+/* What the next increment says that the one at hand had; 0: nothing, or it is another's. */
+static uint64_t said_size(const struct aof_loader *l)
+{
+    char head[FIRST_LINE_MAX];
+    int n = 0;
+    int64_t seq;
+    uint64_t size = 0;
+    if (file_of(l)->kind != AOF_INCR || l->index + 1 >= l->s->aof->manifest.at.n) return 0;
+    const char *end = memchr(head, '\n', first_bytes(l, l->index + 1, head));
+    if (!end || head[0] != '#') return 0;
+    struct slice *word = resp_split_line(slice_trim(slice_of(head, (size_t)(end - head))), &n);
+    if (!word || n != 3 || !slice_eqz(word[0], AOF_AFTER) || !num_to_i64(word[1], &seq) ||
+        seq != file_of(l)->seq || !num_to_u64(word[2], &size))
+        size = 0;
+    mem_free(word);
+    return size;
+}
+
+/* A power cut took its end, and left what was appended to the next one later. */
+static bool end_is_lost(const struct aof_loader *l) { return said_size(l) > l->file_size; }
+
+static enum err truncate_synced(const char *path, uint64_t size, struct errmsg *msg)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && ftruncate(fd, (off_t)size) == 0 && fsync(fd) == 0;
+    enum err e = ok ? ERR_NONE : err_set(msg, ERR_IO, "Error truncating the AOF file %s: %s", path,
+                                         strerror(errno));
+    if (fd >= 0) close(fd);
+    return e;
+}
+
+/* What stands behind a gap. This file was cut before: who dies in between finds the gap again. */
+static enum err empty_behind(struct aof_loader *l, struct errmsg *msg)
+{
+    enum err e = ERR_NONE;
+    const struct aof_manifest *m = &l->s->aof->manifest;
+    for (size_t i = m->at.n; !e && i-- > l->index + 1;) {
+        log_warning("!!! Warning: the end of %s is missing: what %s holds behind it is not loaded",
+                    file_of(l)->name, m->at.at[i].name);
+        struct str path = aof_path(l->s->config, m->at.at[i].name);
+        e = truncate_synced(path.p, 0, msg);
+        str_free(&path);
+    }
+    return e;
+}
+
+/* The file ends inside a command or a transaction, or the next one says that it was longer. */
 static enum err cut(struct aof_loader *l, struct errmsg *msg)
 {
+    bool last = is_last(l);
     revert_unit(l);
-    if (!is_last(l))
+    if (!last && !end_is_lost(l))
         return err_set(msg, ERR_SHORT,
                        "Fatal error: the truncated file %s is not the last file", l->path.p);
     if (!l->s->config->aof_load_truncated)
@@ -316,10 +385,8 @@ static enum err cut(struct aof_loader *l, struct errmsg *msg)
     log_warning("AOF loaded anyway because aof-load-truncated is enabled: truncating the AOF %s at "
                 "offset %llu",
                 l->path.p, (unsigned long long)l->good);
-    if (truncate(l->path.p, (off_t)l->good) != 0)
-        return err_set(msg, ERR_IO, "Error truncating the AOF file %s: %s", l->path.p,
-                       strerror(errno));
-    return ERR_NONE;
+    enum err e = truncate_synced(l->path.p, l->good, msg);
+    return e || last ? e : empty_behind(l, msg);
 }
 
 static void report(const struct aof_loader *l)
@@ -425,7 +492,7 @@ static bool next_file(struct aof_loader *l, struct errmsg *msg, enum err *e)
 static enum err end_file(struct aof_loader *l, enum step how, struct errmsg *msg)
 {
     enum err e = ERR_NONE;
-    if (how == STEP_CUT || l->client->flags & CLIENT_MULTI) e = cut(l, msg);
+    if (how == STEP_CUT || l->client->flags & CLIENT_MULTI || end_is_lost(l)) e = cut(l, msg);
     if (e) return e;
     report(l);
     l->before += l->file_size;

@@ -44,15 +44,31 @@ static int open_incr(const char *path, struct errmsg *msg)
     return fd;
 }
 
-/* The manifest that names the new increment is on disk before anything is appended to it. */
+/* The increment before is synced in the background: a power cut may shorten it, while this one is
+ * whole. Then this one, which says how long that was, must not be loaded behind a gap. */
+static void say_after(struct aof *a, int64_t seq, uint64_t size)
+{
+    char line[64];
+    if (size == 0) return;
+    int n = snprintf(line, sizeof(line), AOF_AFTER " %lld %llu\r\n", (long long)seq,
+                     (unsigned long long)size);
+    aof_put(a, slice_of(line, (size_t)n));
+}
+
+/* The manifest that names the new increment is on disk before anything is appended to it, and the
+ * increment's name before the manifest. */
 static enum err begin_named_incr(struct aof *a, struct errmsg *msg)
 {
     struct aof_manifest m;
+    const struct aof_file *before = aof_manifest_last_incr(&a->manifest);
+    int64_t seq = before ? before->seq : 0;
+    uint64_t size = before ? a->incr_size : 0;
     aof_manifest_copy(&m, &a->manifest);
     const struct server_config *c = config_of(a);
     struct str path = aof_path(c, aof_manifest_add_incr(&m, c->appendfilename));
     int fd = open_incr(path.p, msg);
-    enum err e = fd < 0 ? ERR_IO : aof_files_save(c, &m, msg);
+    enum err e = fd < 0 ? ERR_IO : file_sync_folder(path.p, msg);
+    if (!e) e = aof_files_save(c, &m, msg);
     str_free(&path);
     if (e) {
         if (fd >= 0) close(fd);
@@ -62,6 +78,7 @@ static enum err begin_named_incr(struct aof *a, struct errmsg *msg)
     aof_manifest_free(&a->manifest);
     a->manifest = m;
     aof_switch(a, fd, 0);
+    say_after(a, seq, size);
     aof_place_past(a);
     return ERR_NONE;
 }

@@ -13,6 +13,9 @@
 #include "server/persist/aof.h"
 #include "server/persist/aof_manifest.h"
 
+/* "#AFTER <seq> <size>": first line of an increment; the one before it, and its bytes. */
+#define AOF_AFTER "#AFTER"
+
 enum aof_state {
     AOF_OFF,
     AOF_ON,

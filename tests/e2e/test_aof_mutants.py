@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Damaged append-only files: flipped bits, cuts, lies about lengths. Each gives an error or loads, nothing else.
 
     tests/e2e/test_aof_mutants.py [--count 100000] [--seed 1]        the long form, on one server by DEBUG LOADAOF
