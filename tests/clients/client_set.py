@@ -38,6 +38,10 @@ PROGRAMS = {
     "app-celery": Program(["/usr/bin/python3", "app_celery.py"], "2"),
     "app-sidekiq": Program(["ruby", "app_sidekiq.rb"], "2"),
     "app-rq": Program(["/usr/bin/python3", "app_rq.py"], "2"),
+    "app-django": Program(["/usr/bin/python3", "app_django.py"], "2"),
+    "app-socketio": Program(["node", "app_socketio.js"], "2"),
+    **{f"app-{library}": Program(["node", "app_failover.js", library], "2")
+       for library in ("bull", "bee", "redlock", "limiter", "sessions", "socketioPublish", "socketioStreams")},
 }
 
 
@@ -94,4 +98,4 @@ def command(name):
         return [compiled(argv[0])]
     if argv[0] == "node":
         npm_installed()
-    return [argv[0], os.path.join(HERE, argv[1])]
+    return [argv[0], os.path.join(HERE, argv[1]), *argv[2:]]
