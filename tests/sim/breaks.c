@@ -15,6 +15,7 @@ const struct breakage breaks[] = {
     { BREAK_APPLY_TWICE, "apply-twice", "R2", "a replica applies a command twice now and then" },
     { BREAK_GRANT_ALWAYS, "grant-always", "R3", "every offset in the backlog is continued" },
     { BREAK_TRIM_EARLY, "trim-early", "R4", "a cursor is forgotten when the log is trimmed" },
+    { BREAK_FALSE_COPY, "false-copy", "R1", "a block comes back from the file with other bytes" },
     { BREAK_NEVER_FOLLOW, "never-follow", "L1", "SLAVEOF to a host is never sent" },
     { BREAK_DEAF_TO_MASTER, "deaf-to-master", "L2", "answers of masters to PING are errors" },
     { BREAK_ACK_EARLY, "ack-early", "A1", "WAIT is answered without waiting" },

@@ -127,7 +127,7 @@ void check_data_grant(struct node *master, const char *replid, int64_t offset, s
 
 static void check_blocks(struct node *n, const struct feed *f)
 {
-    int64_t held = 0, next = feed_first(f);
+    int64_t held = 0, away = 0, next = f->end - f->held + 1;
     size_t room = 0;
     for (size_t i = f->head; i < f->blocks.n; i++) {
         const struct feed_block *b = f->blocks.at[i];
@@ -136,11 +136,18 @@ static void check_blocks(struct node *n, const struct feed *f)
                      (long long)b->first, (long long)next);
         held += b->used;
         next = b->first + b->used;
-        room += sizeof(*b) + b->cap;
+        room += sizeof(*b) + (b->bytes ? b->cap : 0);
+        if (!b->bytes) away += b->used;
+        if (!b->bytes && !b->stored)
+            sim_fail(n->sim, "R4", "%s: the block at %lld is nowhere", n->name,
+                     (long long)b->first);
     }
     if (held != f->held)
         sim_fail(n->sim, "R4", "%s: the feed says that it holds %lld bytes, it holds %lld", n->name,
                  (long long)f->held, (long long)held);
+    if (away != f->away)
+        sim_fail(n->sim, "R4", "%s: the feed says that %lld bytes are away, it is %lld", n->name,
+                 (long long)f->away, (long long)away);
     if (feed_mem(f) < room)
         sim_fail(n->sim, "R4", "%s: the feed's memory is %zu, it says %zu", n->name, room,
                  feed_mem(f));
@@ -156,7 +163,8 @@ void check_feed(struct node *n)
     for (struct dconn *c = d->conns; c; c = c->next) {
         if (!c->cursor.feed) continue;
         cursors++;
-        if (c->cursor.next < feed_first(f) || c->cursor.next > feed_end(f) + 1)
+        if ((c->cursor.next < feed_first(f) && !cursor_lost(&c->cursor)) ||
+            c->cursor.next > feed_end(f) + 1)
             sim_fail(n->sim, "R4", "%s: a cursor needs byte %lld, held are %lld..%lld", n->name,
                      (long long)c->cursor.next, (long long)feed_first(f), (long long)feed_end(f));
     }

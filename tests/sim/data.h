@@ -14,9 +14,12 @@
 #include "replication/link.h"
 #include "replication/peer.h"
 #include "tests/sim/node_data.h"
+#include "tests/sim/shelf.h"
 
 /* Bytes that a socket takes before it is full: a slow replica then lags behind the feed. */
 #define DATA_SOCKET_MAX 6000
+/* What slow replicas need of the log goes from memory when it is so old, or beyond the backlog. */
+#define SPILL_AGE_MS 1000
 
 enum data_tag {
     DATA_TAG_CRON = 1,
@@ -66,6 +69,7 @@ struct data {
     /* the real cores */
     struct history history;
     struct feed feed;
+    struct shelf shelf;
     struct link link;
     struct toy toy;
     struct dconn *conns;

@@ -50,11 +50,16 @@ static bool flush_one(struct data *d, struct dconn *c)
         peer_event(d, c, (struct peer_event){ .kind = PEER_SENT_ALL });
     }
     while (c->peer && c->online && c->cursor.feed) {
-        if (c->cursor.next < feed_first(&d->feed)) { /* only the broken variant's: R4 says so */
+        if (c->cursor.next < feed_first(&d->feed) && !cursor_lost(&c->cursor)) {
+            /* only the broken variant's: R4 says so */
             check_feed(d->node);
             return true;
         }
         struct slice bytes = cursor_peek(&c->cursor);
+        if (cursor_lost(&c->cursor)) {
+            peer_event(d, c, (struct peer_event){ .kind = PEER_LOST });
+            return true;
+        }
         if (!bytes.n) return true;
         if (net_waiting(s->net, c->end) > DATA_SOCKET_MAX) return false;
         size_t n = bytes.n > 4000 ? 4000 : bytes.n;
@@ -248,7 +253,8 @@ void data_peer_gone(struct data *d, struct dconn *c)
 {
     if (!c->peer) return;
     if (c->peer->state != PEER_ENDED) peer_event(d, c, (struct peer_event){ .kind = PEER_GONE });
-    if (c->cursor.feed && c->cursor.next < feed_first(&d->feed)) { /* only the broken variant's */
+    if (c->cursor.feed && c->cursor.next < feed_first(&d->feed) && !cursor_lost(&c->cursor)) {
+        /* only the broken variant's */
         c->cursor.feed->cursors--;
         c->cursor.feed = NULL;
     }
@@ -445,11 +451,13 @@ void data_master_cron(struct data *d)
         if (c->peer && !c->closing && c->peer->state != PEER_ENDED)
             peer_event(d, c,
                        (struct peer_event){ .kind = PEER_TICK,
+                                            .bounded = feed_bounded(&d->feed),
                                             .lag = c->cursor.feed ? cursor_lag(&c->cursor) : 0 });
     plan(d);
     data_flush(d);
     if (broken_is(d->node->sim, BREAK_TRIM_EARLY)) trim_early(d);
     feed_trim(&d->feed);
+    feed_tick(&d->feed, d->node->sim->now);
     check_feed(d->node);
 }
 

@@ -485,6 +485,8 @@ static void restore(struct data *d, const char *saved, int64_t offset)
 {
     char id[41];
     feed_init(&d->feed, d->node->sim->opt.backlog, saved[0] ? offset : 0);
+    shelf_init(&d->shelf, d->node);
+    feed_set_store(&d->feed, &d->shelf.store, (struct feed_limits){ .age_ms = SPILL_AGE_MS });
     data_new_id(d, id);
     if (!saved[0]) {
         history_init(&d->history, id);
@@ -537,6 +539,7 @@ static void on_kill(struct node *n)
         data_close(d, d->conns);
     link_free(&d->link);
     feed_free(&d->feed);
+    shelf_free(&d->shelf);
     buf_free(&d->link_in);
     buf_free(&d->snapshot_in);
     str_free(&d->snapshot);
