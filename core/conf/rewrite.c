@@ -20,6 +20,7 @@ struct old_line {
 struct conf_rewrite {
     VEC(struct old_line) old;
     VEC(char *) added;
+    bool all;    /* write defaults too */
     bool marked; /* the marker stands in the file already */
 };
 
@@ -238,6 +239,8 @@ static bool says_the_same(const struct conf_row *row, const void *field,
     return same;
 }
 
+void conf_rewrite_all(struct conf_rewrite *w) { w->all = true; }
+
 static void one_line_row(struct conf_rewrite *w, const struct conf_row *row, const void *field)
 {
     /* The last line of a directive is the one that counts at load, so it is looked at first. */
@@ -252,13 +255,15 @@ static void one_line_row(struct conf_rewrite *w, const struct conf_row *row, con
     if (is_default && unset) return;
     struct buf text = { 0 };
     row_text(row, field, &text);
-    conf_rewrite_line(w, buf_slice(&text), !is_default || (row->flags & CONF_FORCE));
+    bool force = w->all || !is_default || (row->flags & CONF_FORCE);
+    conf_rewrite_line(w, buf_slice(&text), force);
     buf_free(&text);
 }
 
 static void list_line(void *to, struct slice text, bool differs)
 {
-    conf_rewrite_line(to, text, differs);
+    struct conf_rewrite *w = to;
+    conf_rewrite_line(w, text, differs || w->all);
 }
 
 void conf_rewrite_rows(struct conf_rewrite *w, const struct conf *c)

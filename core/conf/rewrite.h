@@ -28,6 +28,8 @@ enum err conf_rewrite_open(struct conf_rewrite **w, const char *path, struct err
 /* From text, for tests and for the pure state writer. */
 struct conf_rewrite *conf_rewrite_text(struct slice text);
 void conf_rewrite_free(struct conf_rewrite *w);
+/* From here on defaults are written too. */
+void conf_rewrite_all(struct conf_rewrite *w);
 /* Canonical names of aliases come from the tables of `c`. */
 void conf_rewrite_rows(struct conf_rewrite *w, const struct conf *c);
 /* Puts one line. Without `force` it is written only where a line of its key stands already. */

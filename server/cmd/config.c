@@ -11,6 +11,7 @@
 #include "core/front/stats.h"
 #include "core/sys/log.h"
 #include "server/cmd/families.h"
+#include "server/cmd/debug.h"
 #include "server/config.h"
 #include "server/cron.h"
 #include "server/evictor.h"
@@ -80,11 +81,12 @@ static void put_users(struct server *s, struct conf_rewrite *w)
     buf_free(&line);
 }
 
-static enum err rewrite(struct server *s, struct errmsg *msg)
+static enum err rewrite(struct server *s, bool all, struct errmsg *msg)
 {
     struct conf_rewrite *w;
     enum err e = conf_rewrite_open(&w, s->start->config_file, msg);
     if (e) return e;
+    if (all) conf_rewrite_all(w);
     conf_rewrite_rows(w, s->conf);
     put_users(s, w);
     e = conf_rewrite_save(w, s->start->config_file, msg);
@@ -92,7 +94,7 @@ static enum err rewrite(struct server *s, struct errmsg *msg)
     return e;
 }
 
-static void config_rewrite(struct call *c)
+static void rewrite_file(struct call *c, bool all)
 {
     struct server *s = server_of(c);
     struct errmsg msg;
@@ -100,7 +102,7 @@ static void config_rewrite(struct call *c)
         reply_error(c, "-ERR The server is running without a config file");
         return;
     }
-    if (rewrite(s, &msg)) {
+    if (rewrite(s, all, &msg)) {
         log_warning("CONFIG REWRITE failed: %s", msg.text);
         reply_error_fmt(c, "-ERR Rewriting config file: %s", msg.text);
         return;
@@ -108,6 +110,9 @@ static void config_rewrite(struct call *c)
     log_warning("CONFIG REWRITE executed with success.");
     reply_ok(c);
 }
+
+static void config_rewrite(struct call *c) { rewrite_file(c, false); }
+void debug_config_rewrite(struct call *c) { rewrite_file(c, true); }
 
 static void config_resetstat(struct call *c)
 {

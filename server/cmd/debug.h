@@ -18,6 +18,9 @@ extern const struct debug_row debug_data_rows[];
 /* Rows about the process and its parts. */
 extern const struct debug_row debug_tool_rows[];
 
+/* CONFIG REWRITE of everything (server/cmd/config.c). */
+void debug_config_rewrite(struct call *c);
+
 /* The same for the same data, and what Redis says of it (server/cmd/debug_digest.c). */
 void debug_digest(struct call *c);
 void debug_digest_value(struct call *c);

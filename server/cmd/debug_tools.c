@@ -20,7 +20,10 @@
 
 static void debug_replicate(struct call *c)
 {
-    journal_words(server_of(c)->journal, -1, c->argc - 2, c->argv + 2);
+    struct journal *j = server_of(c)->journal;
+    journal_limit(j, 1u << JOURNAL_FEED);
+    journal_words(j, -1, c->argc - 2, c->argv + 2);
+    journal_limit(j, JOURNAL_ALL);
     reply_ok(c);
 }
 
@@ -133,6 +136,9 @@ static void debug_restart(struct call *c)
 const struct debug_row debug_tool_rows[] = {
     { "CLIENT-EVICTION", 0, 0, debug_client_eviction,
       HELP("CLIENT-EVICTION", "    Sort clients by what they hold.") },
+    { "CONFIG-REWRITE-FORCE-ALL", 0, 0, debug_config_rewrite,
+      HELP("CONFIG-REWRITE-FORCE-ALL",
+           "    CONFIG REWRITE that writes every directive, defaults too.") },
     { "CRASH-AND-RECOVER", 0, 1, restart,
       HELP("CRASH-AND-RECOVER [<milliseconds>]", "    Begin again, and save nothing before.") },
     { "LEAK", 1, 1, debug_leak, HELP("LEAK <string>", "    Lose the memory of a string.") },

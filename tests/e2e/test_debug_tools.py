@@ -1,7 +1,7 @@
 """DEBUG: small tools for whoever tests a server, and what MEMORY tells of the allocator."""
 import os
 
-from lib import ReplyError, Stage, ours_only
+from lib import TANIST, ReplyError, Stage, free_port, ours_only, replica_caught_up, wait_for, write_file
 
 DEBUG_ON = ("--enable-debug-command", "yes")
 
@@ -75,3 +75,36 @@ def test_memory_doctor():
             assert b" * Peak" not in c.cmd("MEMORY", "DOCTOR")
             c.cmd("DEL", "big:0", "big:1")
             assert b" * Peak" in c.cmd("MEMORY", "DOCTOR")
+
+
+def test_replicate_goes_to_replicas_alone():
+    """What only the stream has must not come back from the append-only file."""
+    with Stage() as stage:
+        p = stage.server(*DEBUG_ON, "--appendonly", "yes", "--repl-diskless-sync-delay", 0)
+        r = stage.server("--repl-diskless-sync-delay", 0, "--replicaof", f"127.0.0.1 {p.port}")
+        wait_for("the replica", lambda: replica_caught_up(p, r))
+        p.cmd("SET", "here", 1)
+        assert p.cmd("DEBUG", "REPLICATE", "SET", "there", 1) == "OK"
+        wait_for("the stray command", lambda: r.cmd("GET", "there") == b"1")
+        assert p.cmd("DEBUG", "LOADAOF") == "OK"
+        assert p.cmd("GET", "here") == b"1" and p.cmd("GET", "there") is None
+
+
+def test_rewrite_of_everything():
+    with Stage() as stage:
+        port = free_port()
+        path = write_file(os.path.join(stage.folder, "conf"), "# mine\ntimeout 7\nenable-debug-command yes\nsave 900 1\n")
+        p = stage.start([TANIST, path, "--port", str(port)], port)
+        assert p.cmd("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == "OK"
+        text = open(path).read()
+        lines = text.split("\n")
+        assert lines[:2] == ["# mine", "timeout 7"], lines[:3]
+        for line in ("maxmemory-policy noeviction", "repl-timeout 60", "slowlog-max-len 128", "save 900 1"):
+            assert line in lines, (line, text)
+        before = p.cmd("CONFIG", "GET", "*")
+        p.kill(15)
+        p.wait()
+        q = stage.start([TANIST, path], port)
+        now = q.cmd("CONFIG", "GET", "*")
+        pairs, again = (sorted(zip(x[::2], x[1::2])) for x in (before, now))
+        assert pairs == again, set(pairs) ^ set(again)
