@@ -266,6 +266,7 @@ static void set(struct sn_core *core, const struct sn_event *ev)
         i += 1 + words;
     }
     /* What stood before the bad option is kept. */
+    for (size_t i = 0; i < g->peers.n; i++) sn_link_repace(g->peers.at[i]->link);
     sn_touch(g);
     sn_actions_persist(core->out);
     if (bad) error(core, ev, "%s", bad);

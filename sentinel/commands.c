@@ -31,6 +31,8 @@ static const struct command subs[] = {
         "Gives the address of a master.", "master-name:string"),
     SUB("GET-PRIMARY-ADDR-BY-NAME", sn_cmd_addr_by_name, 3, "7.2.0",
         "Gives the address of a master.", "master-name:string"),
+    SUB("HELLOS", sn_cmd_hellos, -3, "7.0.0", "Takes hello messages of another Sentinel.",
+        "message:string..."),
     SUB("HELP", sn_cmd_help, 2, "6.2.0", "Lists the sub-commands.", ""),
     SUB("INFO-CACHE", sn_cmd_info_cache, -3, "3.2.0", "Gives the last INFO texts.",
         "master-name:string..."),

@@ -32,6 +32,7 @@ void sn_cmd_reset(struct call *c);
 void sn_cmd_failover(struct call *c);
 void sn_cmd_forget(struct call *c);
 void sn_cmd_vote(struct call *c);
+void sn_cmd_hellos(struct call *c);
 void sn_cmd_flushconfig(struct call *c);
 void sn_cmd_config(struct call *c);
 void sn_cmd_simulate(struct call *c);

@@ -181,6 +181,13 @@ void sn_cmd_publish(struct call *c)
     reply_int(c, 1);
 }
 
+void sn_cmd_hellos(struct call *c)
+{
+    for (int i = 2; i < c->argc; i++)
+        sentinel_step(sentinel_of(c), (struct sn_event){ .kind = SN_HELLO, .text = c->argv[i] });
+    reply_int(c, c->argc - 2);
+}
+
 void sn_cmd_role(struct call *c)
 {
     const struct sn_core *core = sentinel_of(c)->core;

@@ -43,7 +43,9 @@ void sn_core_delete(struct sn_core *core)
     vec_free(&core->groups);
     vec_free(&core->heap);
     vec_free(&core->links);
+    vec_free(&core->link_ids);
     vec_free(&core->dirty);
+    vec_free(&core->waiting);
     mem_free(core->saved.announce_ip);
     mem_free(core->saved.user);
     mem_free(core->saved.pass);
@@ -107,8 +109,8 @@ static void take_info(struct sn_instance *inst, const struct sn_value *v)
 static void take_hello_reply(struct sn_instance *inst, const struct sn_value *v)
 {
     inst->hello_flying = false;
-    if (v->kind == SN_VAL_ERROR) inst->hello_sent -= inst->group->core->params.publish_period / 2;
-    sn_touch(inst->group);
+    inst->hello_refused = v->kind == SN_VAL_ERROR;
+    if (inst->hello_refused || inst->group->core->now >= sn_hello_due(inst)) sn_touch(inst->group);
 }
 
 static void take_auth(struct sn_instance *inst, const struct sn_value *v)
@@ -134,6 +136,7 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
     struct sn_conn_state *c = &link->conn[ev->conn];
     c->heard = core->now;
     if (ev->conn == SN_PUBSUB) {
+        link->unheard = SN_NEVER;
         sn_hello_pushed(link, ev->reply);
         return;
     }
@@ -141,6 +144,10 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
     enum sn_tag kind = sn_tag_kind(ev->tag);
     if (kind == SN_TAG_PING) {
         sn_ping_answered(link, ev->reply);
+        return;
+    }
+    if (kind == SN_TAG_HELLOS) {
+        sn_hellos_answered(link, ev->reply);
         return;
     }
     static void (*const takers[SN_TAGS])(struct sn_instance *, const struct sn_value *) = {
@@ -156,7 +163,7 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
 
 static void hello(struct sn_core *core, const struct sn_event *ev)
 {
-    sn_hello_take(core, ev->text);
+    sn_hello_take(core, ev->text, NULL);
 }
 
 static void settle(struct sn_core *core);
@@ -292,10 +299,15 @@ void sn_save_failed(struct sn_core *core, struct sn_actions *list, size_t i)
     must(i < list->list.n && list->list.at[i].kind == SN_DO_PERSIST);
     for (size_t j = i + 1; j < list->list.n; j++)
         if (list->list.at[j].after_save) deny(core, &list->list.at[j]);
-    /* A vote that might be forgotten was never given; its epoch stays used. */
+    sn_votes_unsaved(core, core->step);
+}
+
+/* A vote that might be forgotten was never given; its epoch stays used. */
+void sn_votes_unsaved(struct sn_core *core, uint64_t since)
+{
     for (size_t j = 0; j < core->groups.n; j++) {
         struct sn_group *g = core->groups.at[j];
-        if (g->voted_step != core->step) continue;
+        if (g->voted_step < since) continue;
         sn_failover_unsaved(g);
         g->saved.leader[0] = 0;
     }

@@ -90,5 +90,9 @@ void sn_step(struct sn_core *core, const struct sn_event *ev, struct sn_actions 
 int64_t sn_deadline(const struct sn_core *core);
 /* The PERSIST at index i of the list failed: takes back what was not to be done without it. */
 void sn_save_failed(struct sn_core *core, struct sn_actions *list, size_t i);
+/* For drivers that save once for several steps, before anything of them leaves: the saving failed.
+ * Takes back the votes given in the step `since` and later; what was to be sent since then must
+ * never leave. */
+void sn_votes_unsaved(struct sn_core *core, uint64_t since);
 
 #endif

@@ -8,6 +8,7 @@
 #include "sentinel/core.h"
 #include "sentinel/failover.h"
 #include "sentinel/group.h"
+#include "sentinel/schedule.h"
 #include "sentinel/send.h"
 #include "sentinel/view.h"
 #include "sentinel/vote.h"
@@ -112,10 +113,20 @@ static void kill_script(struct sn_instance *inst)
         inst->script_kill_sent = true;
 }
 
+/* Is the answer more than that all is well, as before? */
+static bool concerns(const struct sn_instance *u, bool was_waiting)
+{
+    const struct sn_group *g = u->group;
+    return was_waiting || u->s_down || u->rebooted || g->o_down || g->master->s_down ||
+           g->fo.state != SN_FO_NONE;
+}
+
 void sn_ping_answered(struct sn_link *link, const struct sn_value *v)
 {
     struct sn_core *core = link->users.at[0]->group->core;
     bool pong = v->kind == SN_VAL_STATUS && slice_starts(v->text, "PONG");
+    bool was_waiting = link->act_ping != SN_NEVER && link->act_ping < link->last_ping;
+    bool overdue = core->now >= sn_ping_due(link);
     link->ping_flying = false;
     link->last_pong = core->now;
     if (acceptable(v)) {
@@ -124,9 +135,9 @@ void sn_ping_answered(struct sn_link *link, const struct sn_value *v)
     }
     for (size_t i = 0; i < link->users.n; i++) {
         struct sn_instance *u = link->users.at[i];
+        if (overdue || concerns(u, was_waiting)) sn_touch(u->group);
         if (pong) u->rebooted = false;
         if (v->kind == SN_VAL_ERROR && slice_starts(v->text, "BUSY")) kill_script(u);
-        sn_touch(u->group);
     }
 }
 

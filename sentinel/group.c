@@ -35,7 +35,7 @@ static void link_clock_restart(struct sn_core *core, struct sn_link *link)
     link->last_avail = link->last_pong = core->now;
 }
 
-static struct sn_link *link_new(struct sn_core *core)
+static struct sn_link *link_new(struct sn_core *core, int64_t beat)
 {
     struct sn_link *link = mem_zalloc(sizeof(*link));
     link->id = core->next_id++;
@@ -43,21 +43,51 @@ static struct sn_link *link_new(struct sn_core *core)
         link->conn[c].since = link->conn[c].heard = core->now;
         link->conn[c].tried = SN_NEVER;
     }
-    link->last_ping = link->resolved_at = SN_NEVER;
+    link->last_ping = link->resolved_at = link->unheard = SN_NEVER;
     link_clock_restart(core, link);
+    link->beat = beat;
     vec_push(&core->links, link);
+    vec_push(&core->link_ids, link->id);
     return link;
+}
+
+#define BEAT_SLOT_MS 20 /* what is due in one slot leaves in one turn of the loop */
+#define BEAT_SLOTS 500  /* all of them together are the longest period, that of INFO */
+
+static int64_t a_beat(struct sn_core *core)
+{
+    return (int64_t)rng_below(&core->rng, BEAT_SLOTS) * BEAT_SLOT_MS;
+}
+
+void sn_connecting_ended(struct sn_core *core)
+{
+    must(core->connecting);
+    core->connecting--;
+    if (!core->waiting.n) return;
+    struct sn_group *g = core->waiting.at[0];
+    vec_remove(&core->waiting, 0);
+    g->waits = false;
+    sn_touch(g);
+}
+
+void sn_wait_to_connect(struct sn_group *g)
+{
+    if (g->waits) return;
+    g->waits = true;
+    vec_push(&g->core->waiting, g);
 }
 
 void sn_conn_close(struct sn_core *core, struct sn_link *link, enum sn_conn conn)
 {
     struct sn_conn_state *c = &link->conn[conn];
     bool in_driver = c->phase == SN_CONNECTING || c->phase == SN_OPEN;
+    if (c->phase == SN_CONNECTING) sn_connecting_ended(core);
     c->phase = SN_CLOSED;
     c->since = core->now;
     c->pending = 0;
     if (conn == SN_CMD) {
         link->ping_flying = false;
+        link->hellos_flying = 0;
         for (size_t i = 0; i < link->users.n; i++) {
             struct sn_instance *u = link->users.at[i];
             u->info_flying = u->hello_flying = false;
@@ -84,6 +114,19 @@ static void link_attach(struct sn_link *link, struct sn_instance *inst)
     while (i && link->users.at[i - 1]->id > inst->id) i--;
     vec_insert(&link->users, i, inst);
     inst->link = link;
+    const struct sn_instance *p = link->pacer;
+    if (!p || inst->group->saved.down_after_ms < p->group->saved.down_after_ms) link->pacer = inst;
+}
+
+void sn_link_repace(struct sn_link *link)
+{
+    struct sn_instance *best = link->users.at[0], *was = link->pacer;
+    for (size_t i = 1; i < link->users.n; i++) {
+        struct sn_instance *u = link->users.at[i];
+        if (u->group->saved.down_after_ms < best->group->saved.down_after_ms) best = u;
+    }
+    link->pacer = best;
+    if (was != best) sn_touch(best->group);
 }
 
 static void link_detach(struct sn_core *core, struct sn_instance *inst)
@@ -96,10 +139,14 @@ static void link_detach(struct sn_core *core, struct sn_instance *inst)
             break;
         }
     inst->link = NULL;
-    if (link->users.n) return;
+    if (link->users.n) {
+        if (link->pacer == inst) sn_link_repace(link);
+        return;
+    }
     for (size_t i = 0; i < core->links.n; i++)
         if (core->links.at[i] == link) {
             vec_remove(&core->links, i);
+            vec_remove(&core->link_ids, i);
             break;
         }
     vec_free(&link->users);
@@ -127,6 +174,7 @@ static void instance_restart(struct sn_instance *inst)
     int64_t now = inst->group->core->now;
     facts_reset(inst, now);
     inst->s_down = inst->script_kill_sent = inst->rebooted = inst->foreign = false;
+    inst->hello_refused = false;
     inst->s_down_ended = inst->info_sent = inst->slaveof_at = SN_NEVER;
     inst->hello_sent = inst->down_reply_at = inst->asked_at = SN_NEVER;
     inst->reconf = SN_RECONF_NONE;
@@ -172,7 +220,7 @@ struct sn_instance *sn_replica_add(struct sn_group *g, const struct sn_addr *add
     for (size_t i = 0; i < g->replicas.n; i++)
         if (sn_addr_same(addr, &g->replicas.at[i]->addr)) return NULL;
     struct sn_instance *inst = instance_new(g, SN_REPLICA, addr);
-    link_attach(link_new(g->core), inst);
+    link_attach(link_new(g->core, g->beat), inst);
     vec_push(&g->replicas, inst);
     sn_touch(g);
     return inst;
@@ -201,7 +249,7 @@ struct sn_instance *sn_peer_add(struct sn_group *g, const struct sn_addr *addr, 
     struct sn_link *link = shared_link(g->core, addr, runid);
     struct sn_instance *inst = instance_new(g, SN_PEER, addr);
     text_copy(inst->runid, sizeof(inst->runid), runid);
-    link_attach(link ? link : link_new(g->core), inst);
+    link_attach(link ? link : link_new(g->core, a_beat(g->core)), inst);
     vec_push(&g->peers, inst);
     sn_touch(g);
     return inst;
@@ -252,10 +300,11 @@ struct sn_group *sn_group_new(struct sn_core *core, struct slice name, const str
     g->switched_at = core->now;
     g->leave_at = g->doubt_since = g->conflict_since = g->reset_at = SN_NEVER;
     g->due = core->now;
+    g->beat = a_beat(core);
     sn_failover_clear(g);
     g->fo.started = g->fo.not_before = SN_NEVER;
     g->master = instance_new(g, SN_MASTER, addr);
-    link_attach(link_new(core), g->master);
+    link_attach(link_new(core, g->beat), g->master);
     size_t i = core->groups.n;
     while (i && strcmp(core->groups.at[i - 1]->saved.name, g->saved.name) > 0) i--;
     vec_insert(&core->groups, i, g);
@@ -283,6 +332,8 @@ void sn_group_delete(struct sn_group *g)
         }
     for (size_t i = core->dirty.n; i-- > 0;)
         if (core->dirty.at[i] == g) vec_remove(&core->dirty, i);
+    for (size_t i = core->waiting.n; i-- > 0;)
+        if (core->waiting.at[i] == g) vec_remove(&core->waiting, i);
     for (size_t i = 0; i < g->saved.renames.n; i++) {
         mem_free(g->saved.renames.at[i].from);
         mem_free(g->saved.renames.at[i].to);
@@ -354,7 +405,10 @@ void sn_group_start(struct sn_group *g)
     states_reset(g);
     start_instance(g->master);
     for (size_t i = 0; i < g->replicas.n; i++) start_instance(g->replicas.at[i]);
-    for (size_t i = 0; i < g->peers.n; i++) start_instance(g->peers.at[i]);
+    for (size_t i = 0; i < g->peers.n; i++) {
+        start_instance(g->peers.at[i]);
+        sn_link_repace(g->peers.at[i]->link);
+    }
 }
 
 void sn_group_reset(struct sn_group *g)
@@ -398,7 +452,7 @@ void sn_group_switch(struct sn_group *g, const struct sn_addr *addr, bool confir
     struct sn_instance *old = g->master, *now = take_replica(g, &to);
     if (!now) {
         now = instance_new(g, SN_MASTER, &to);
-        link_attach(link_new(core), now);
+        link_attach(link_new(core, g->beat), now);
     }
     now->kind = SN_MASTER;
     now->was_master = false;

@@ -30,6 +30,11 @@ void sn_instance_drop(struct sn_instance *inst);
 /* Closes both connections now; they are opened again by the schedule. */
 void sn_link_close(struct sn_core *core, struct sn_link *link);
 void sn_conn_close(struct sn_core *core, struct sn_link *link, enum sn_conn conn);
+/* After a change of down-after of one of its groups. */
+void sn_link_repace(struct sn_link *link);
+/* One connection less is being made: the group that waits longest is looked at. */
+void sn_connecting_ended(struct sn_core *core);
+void sn_wait_to_connect(struct sn_group *g);
 
 /* At boot: all clocks of the group start now. */
 void sn_group_start(struct sn_group *g);

@@ -8,6 +8,7 @@
 #include "sentinel/failover.h"
 #include "sentinel/group.h"
 #include "sentinel/reconf.h"
+#include "sentinel/schedule.h"
 #include "sentinel/send.h"
 #include "sentinel/view.h"
 #include "sentinel/vote.h"
@@ -15,6 +16,7 @@
 #define FIELDS 8
 #define CONFLICT_MS 5000
 #define TEXT_MAX 2048 /* three host or group names, an id, numbers */
+#define BATCH 128     /* payloads in one command */
 
 bool sn_hello_parse(struct slice text, struct sn_hello *out)
 {
@@ -51,23 +53,71 @@ static void tell_down_after(struct sn_instance *inst)
         inst->told_after_ms = ms;
 }
 
-void sn_hello_send(struct sn_instance *inst)
+static bool payload(const struct sn_instance *inst, char *text)
 {
-    struct sn_group *g = inst->group;
+    const struct sn_group *g = inst->group;
     const struct sn_core *core = g->core;
     const struct sn_addr *master = sn_current_addr(g);
     const char *own = sn_hello_ip(core, inst);
-    char text[TEXT_MAX];
-    if (!own[0]) return;
-    int n = snprintf(text, sizeof(text), "%s,%d,%s,%llu,%s,%s,%d,%llu", own, sn_hello_port(core),
+    if (!own[0]) return false;
+    int n = snprintf(text, TEXT_MAX, "%s,%d,%s,%llu,%s,%s,%d,%llu", own, sn_hello_port(core),
                      core->saved.myid, (unsigned long long)core->saved.current_epoch,
                      g->saved.name, sn_announced_host(core, master), master->port,
                      (unsigned long long)g->saved.config_epoch);
-    if (n < 0 || (size_t)n >= sizeof(text)) return;
+    return n >= 0 && n < TEXT_MAX;
+}
+
+void sn_hello_send(struct sn_instance *inst)
+{
+    char text[TEXT_MAX];
+    if (!payload(inst, text)) return;
     if (!sn_send(inst, SN_CMD, SN_TAG_HELLO, SN_WORDS("PUBLISH", SN_CHANNEL, text))) return;
-    inst->hello_sent = core->now;
+    inst->hello_sent = inst->group->core->now;
     inst->hello_flying = true;
+    inst->hello_refused = false;
+    if (inst->link->unheard == SN_NEVER) inst->link->unheard = inst->hello_sent;
     tell_down_after(inst);
+}
+
+static void send_batch(struct sn_link *link, int argc, const struct slice *argv)
+{
+    if (argc > 2 && sn_send_slices(link->pacer, SN_TAG_HELLOS, argc, argv)) link->hellos_flying++;
+}
+
+void sn_hello_send_all(struct sn_link *link)
+{
+    struct sn_core *core = link->pacer->group->core;
+    struct slice argv[BATCH + 2] = { SLICE("SENTINEL"), SLICE("HELLOS") };
+    char text[TEXT_MAX];
+    int argc = 2;
+    for (size_t i = 0; i < link->users.n; i++) {
+        struct sn_instance *u = link->users.at[i];
+        if (!payload(u, text)) continue;
+        u->hello_sent = core->now;
+        u->hello_refused = false;
+        argv[argc++] = sn_actions_text(core->out, slice_z(text));
+        if (argc < BATCH + 2) continue;
+        send_batch(link, argc, argv);
+        argc = 2;
+    }
+    send_batch(link, argc, argv);
+}
+
+void sn_hellos_answered(struct sn_link *link, const struct sn_value *v)
+{
+    if (link->hellos_flying) link->hellos_flying--;
+    if (v->kind == SN_VAL_INT) {
+        link->batch = SN_BATCH_YES;
+        if (link->pacer->group->core->now >= sn_hello_due(link->pacer))
+            sn_touch(link->pacer->group);
+        return;
+    }
+    if (link->batch == SN_BATCH_NO) return;
+    link->batch = SN_BATCH_NO;
+    for (size_t i = 0; i < link->users.n; i++) {
+        link->users.at[i]->hello_sent = SN_NEVER;
+        sn_touch(link->users.at[i]->group);
+    }
 }
 
 /* ---- learning who is there ---- */
@@ -204,21 +254,38 @@ static void check_conflict(struct sn_group *g, struct sn_instance *from, const s
     sn_actions_persist(core->out);
 }
 
-void sn_hello_take(struct sn_core *core, struct slice text)
+/* On a server's connection mostly its own group is named; a peer names all groups in turn. */
+static struct sn_group *group_named(struct sn_core *core, struct slice name, struct sn_group *near)
+{
+    if (near && slice_eqz(name, near->saved.name)) return near;
+    size_t next = core->said + 1 < core->groups.n ? core->said + 1 : 0;
+    if (core->groups.n && slice_eqz(name, core->groups.at[next]->saved.name)) {
+        core->said = next;
+        return core->groups.at[next];
+    }
+    ptrdiff_t at = sn_group_index(core, name);
+    if (at < 0) return NULL;
+    core->said = (size_t)at;
+    return core->groups.at[at];
+}
+
+void sn_hello_take(struct sn_core *core, struct slice text, struct sn_group *near)
 {
     struct sn_hello h;
     if (!sn_hello_parse(text, &h) || slice_eqz(h.runid, core->saved.myid)) return;
-    struct sn_group *g = sn_group_find(core, h.name);
+    struct sn_group *g = group_named(core, h.name, near);
     if (!g) return;
     struct sn_instance *p = meet(g, &h);
     sn_epoch_seen(g, h.current_epoch);
     if (!p) return;
+    bool news = h.current_epoch != p->hello_epoch || h.config_epoch != p->hello_config ||
+                p->conflicts || g->hello_now;
     if (h.config_epoch > g->saved.config_epoch) adopt_config(g, p, &h);
     else if (h.config_epoch == g->saved.config_epoch) check_conflict(g, p, &h);
     p->hello_at = core->now;
     p->hello_epoch = h.current_epoch;
     p->hello_config = h.config_epoch;
-    sn_touch(g);
+    if (news || p->conflicts || g->hello_now) sn_touch(g);
 }
 
 /* "leaving,<run id>": the master itself says, on its own connection, that it is about to end. */
@@ -241,5 +308,5 @@ void sn_hello_pushed(struct sn_link *link, const struct sn_value *v)
     if (v->items[0].kind != SN_VAL_BULK || !slice_eqz(v->items[0].text, "message")) return;
     if (v->items[2].kind != SN_VAL_BULK) return;
     if (slice_starts(v->items[2].text, "leaving,")) take_leaving(link, v->items[2].text);
-    else sn_hello_take(core, v->items[2].text);
+    else sn_hello_take(core, v->items[2].text, link->users.at[0]->group);
 }

@@ -10,6 +10,8 @@
 #include "core/base/str.h"
 #include "sentinel/model.h"
 
+struct sn_value;
+
 struct sn_hello {
     struct slice host, runid, name, master_host; /* lent from the text */
     int64_t port, master_port;
@@ -18,12 +20,16 @@ struct sn_hello {
 
 /* Everything that can be judged without a core: field count, numbers, ports, length of the id. */
 bool sn_hello_parse(struct slice text, struct sn_hello *out);
-/* Learns from a hello, of pub/sub or of a peer's PUBLISH. */
-void sn_hello_take(struct sn_core *core, struct slice text);
+/* Learns from a hello, of pub/sub or of a peer's PUBLISH. `near`: the group that it is about most
+ * probably, or NULL. */
+void sn_hello_take(struct sn_core *core, struct slice text, struct sn_group *near);
 /* PUBLISH to that instance. */
 void sn_hello_send(struct sn_instance *inst);
+/* Those of all groups to a peer: SENTINEL HELLOS payload ... Who does not know that command answers
+ * with an error, and is told in the old way from then on, until the connection ends. */
+void sn_hello_send_all(struct sn_link *link);
+void sn_hellos_answered(struct sn_link *link, const struct sn_value *v);
 /* What came on a subscription connection. */
-struct sn_value;
 void sn_hello_pushed(struct sn_link *link, const struct sn_value *v);
 
 #endif

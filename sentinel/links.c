@@ -16,7 +16,7 @@ struct sn_wire {
     uint32_t link;
     enum sn_conn kind;
     struct conn *conn;
-    struct resp_reply reply;
+    struct resp_reply *reply; /* of an unfinished reply; NULL: none */
     VEC(uint64_t) tags; /* of commands without reply yet, oldest at `head` */
     size_t head;
 };
@@ -27,11 +27,17 @@ struct sn_query { /* a name look-up under way */
     unsigned id;
 };
 
+struct sn_slot {
+    uint64_t key; /* link and kind */
+    struct sn_wire *wire;
+};
+
 struct sn_links {
     struct sentinel *s;
-    VEC(struct sn_wire *)
-    wires; /* few: linear search is fine up to thousands of groups' links by id order */
+    VEC(struct sn_slot) wires;  /* by key */
     VEC(struct sn_query *) queries;
+    struct resp_reply *spare;   /* the reader of all wires that have no unfinished reply */
+    uint64_t dropped;           /* wires so far */
 };
 
 struct sn_links *links_new(struct sentinel *s)
@@ -41,19 +47,24 @@ struct sn_links *links_new(struct sentinel *s)
     return l;
 }
 
+static uint64_t key_of(uint32_t link, enum sn_conn kind)
+{
+    return (uint64_t)link * SN_CONNS + kind;
+}
+
 /* Position of (link, kind) in the array sorted by both, or where it belongs. */
 static size_t wire_pos(const struct sn_links *l, uint32_t link, enum sn_conn kind, bool *found)
 {
+    uint64_t key = key_of(link, kind);
     size_t lo = 0, hi = l->wires.n;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        const struct sn_wire *w = l->wires.at[mid];
-        if (w->link < link || (w->link == link && w->kind < kind))
+        if (l->wires.at[mid].key < key)
             lo = mid + 1;
         else
             hi = mid;
     }
-    *found = lo < l->wires.n && l->wires.at[lo]->link == link && l->wires.at[lo]->kind == kind;
+    *found = lo < l->wires.n && l->wires.at[lo].key == key;
     return lo;
 }
 
@@ -61,7 +72,30 @@ static struct sn_wire *wire_find(const struct sn_links *l, uint32_t link, enum s
 {
     bool found;
     size_t at = wire_pos(l, link, kind, &found);
-    return found ? l->wires.at[at] : NULL;
+    return found ? l->wires.at[at].wire : NULL;
+}
+
+static struct resp_reply *reader_take(struct sn_links *l)
+{
+    struct resp_reply *r = l->spare;
+    l->spare = NULL;
+    if (r) return r;
+    r = mem_zalloc(sizeof(*r));
+    resp_reply_init(r, REPLY_MAX);
+    return r;
+}
+
+static void reader_free(struct resp_reply *r)
+{
+    if (r) resp_reply_free(r);
+    mem_free(r);
+}
+
+static void reader_give(struct sn_links *l, struct resp_reply *r)
+{
+    resp_reply_reset(r);
+    if (l->spare) reader_free(r);
+    else l->spare = r;
 }
 
 /* Forgets the wire; its conn is closed by the caller or gone already. */
@@ -71,7 +105,8 @@ static void wire_drop(struct sn_wire *w)
     bool found;
     size_t at = wire_pos(l, w->link, w->kind, &found);
     if (found) vec_remove(&l->wires, at);
-    resp_reply_free(&w->reply);
+    l->dropped++;
+    reader_free(w->reply);
     vec_free(&w->tags);
     mem_free(w);
 }
@@ -157,18 +192,26 @@ static uint64_t next_tag(struct sn_wire *w)
     return tag;
 }
 
-static void tell_reply(struct sn_links *l, uint32_t link, enum sn_conn kind, uint64_t tag,
-                       const struct resp_value *root)
+/* The step may close this very connection: false when it is gone. */
+static bool tell_reply(struct sn_wire *w, const struct resp_value *root)
 {
+    struct sn_links *l = w->links;
+    struct conn *c = w->conn;
+    uint32_t link = w->link;
+    enum sn_conn kind = w->kind;
+    uint64_t dropped = l->dropped, tag = next_tag(w);
     struct sn_value v;
     convert(root, &v);
     sentinel_step(
         l->s,
         (struct sn_event){ .kind = SN_REPLY, .link = link, .conn = kind, .tag = tag, .reply = &v });
     convert_free(&v);
+    if (l->dropped == dropped) return true;
+    w = wire_find(l, link, kind);
+    return w && w->conn == c;
 }
 
-static void protocol_fault(struct sn_wire *w)
+static void give_up(struct sn_wire *w)
 {
     struct sn_links *l = w->links;
     uint32_t link = w->link;
@@ -182,22 +225,23 @@ static void on_data(struct conn *c)
 {
     struct sn_wire *w = conn_arg(c);
     struct sn_links *l = w->links;
-    uint32_t link = w->link;
-    enum sn_conn kind = w->kind;
-    /* A step may close this very connection: it is looked up again after each one. */
-    while ((w = wire_find(l, link, kind)) && w->conn == c) {
-        struct buf *in = conn_in(c);
-        enum resp_got got = resp_reply_next(&w->reply, buf_head(in), buf_size(in));
-        if (got == RESP_MORE) return;
-        if (got == RESP_BAD) {
-            protocol_fault(w);
+    struct resp_reply *r = w->reply ? w->reply : reader_take(l);
+    w->reply = NULL;
+    while (buf_size(conn_in(c))) {
+        enum resp_got got = resp_reply_next(r, buf_head(conn_in(c)), buf_size(conn_in(c)));
+        if (got == RESP_MORE) {
+            w->reply = r;
             return;
         }
-        size_t size = w->reply.size;
-        tell_reply(l, link, kind, next_tag(w), w->reply.root);
-        if (!(w = wire_find(l, link, kind)) || w->conn != c) return;
+        if (got == RESP_BAD) {
+            give_up(w);
+            break;
+        }
+        size_t size = r->size;
+        if (!tell_reply(w, r->root)) break;
         buf_consume(conn_in(c), size);
     }
+    reader_give(l, r);
 }
 
 static const struct conn_ops ops = { .on_data = on_data,
@@ -219,7 +263,6 @@ void links_connect(struct sn_links *l, const struct sn_action *a)
                              .source_ip = source[0] ? source : NULL };
     struct sn_wire *w = mem_zalloc(sizeof(*w));
     *w = (struct sn_wire){ .links = l, .link = a->link, .kind = a->conn };
-    resp_reply_init(&w->reply, REPLY_MAX);
     w->conn = conn_connect(l->s->loop, &t, &ops, w, &why);
     if (!w->conn) {
         wire_drop(w);
@@ -228,7 +271,7 @@ void links_connect(struct sn_links *l, const struct sn_action *a)
     }
     bool found;
     size_t at = wire_pos(l, a->link, a->conn, &found);
-    vec_insert(&l->wires, at, w);
+    vec_insert(&l->wires, at, ((struct sn_slot){ key_of(a->link, a->conn), w }));
 }
 
 void links_disconnect(struct sn_links *l, uint32_t link, enum sn_conn kind)
@@ -246,6 +289,20 @@ void links_send(struct sn_links *l, const struct sn_action *a)
     resp_command(conn_out(w->conn), a->argc, a->argv);
     conn_wake_out(w->conn);
     if (a->conn == SN_CMD) vec_push(&w->tags, a->tag);
+}
+
+void links_hush(struct sn_links *l)
+{
+    VEC(struct sn_wire *) full = { 0 };
+    for (size_t i = 0; i < l->wires.n; i++)
+        if (conn_out_size(l->wires.at[i].wire->conn)) vec_push(&full, l->wires.at[i].wire);
+    for (size_t i = 0; i < full.n; i++) { /* telling may end others of them */
+        struct sn_wire *w = full.at[i];
+        bool there = false;
+        for (size_t j = 0; j < l->wires.n && !there; j++) there = l->wires.at[j].wire == w;
+        if (there) give_up(w);
+    }
+    vec_free(&full);
 }
 
 /* ---- names ---- */
@@ -284,7 +341,7 @@ void links_resolve(struct sn_links *l, const struct sn_action *a)
 void links_delete(struct sn_links *l)
 {
     while (l->wires.n) {
-        struct sn_wire *w = vec_last(&l->wires);
+        struct sn_wire *w = vec_last(&l->wires).wire;
         conn_close(w->conn);
         wire_drop(w);
     }
@@ -292,6 +349,7 @@ void links_delete(struct sn_links *l)
         resolve_cancel(l->s->resolver, vec_last(&l->queries)->id);
         query_drop(vec_last(&l->queries));
     }
+    reader_free(l->spare);
     vec_free(&l->wires);
     vec_free(&l->queries);
     mem_free(l);

@@ -11,6 +11,8 @@ struct sentinel;
 struct sn_links;
 
 struct sn_links *links_new(struct sentinel *s);
+/* Ends the connections to which something has been sent that has not left. */
+void links_hush(struct sn_links *l);
 void links_delete(struct sn_links *l);
 void links_connect(struct sn_links *l, const struct sn_action *a);
 void links_disconnect(struct sn_links *l, uint32_t link, enum sn_conn conn);

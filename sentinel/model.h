@@ -7,6 +7,8 @@
  *     group A: master ── link 1     peer X ──┐
  *     group B: master ── link 5     peer X ──┴─ link 3   (one connection, one PING)
  *
+ * Of the users of a link one, the pacer, sees to what is sent for all of them.
+ *
  * Instances and links are named by ids that are never used twice; in an address switch an instance
  * changes its kind and keeps its id and link. What the file keeps stands in the `saved` structs.
  * Owned by struct sn_core; others read it const (SENTINEL MASTERS, ...). Pure: no clock, no I/O.
@@ -22,12 +24,12 @@
 #include "core/base/str.h"
 #include "core/base/vec.h"
 #include "sentinel/model_failover.h"
+#include "sentinel/model_link.h"
 #include "sentinel/params.h"
 #include "sentinel/record.h"
 
 #define SN_ID_LEN 40            /* hexadecimal characters of a run id */
 #define SN_HOST_MAX 256         /* a host name with its zero */
-#define SN_IP_MAX 48            /* an IPv6 address with its zero */
 #define SN_NAME_MAX 255         /* of a group */
 #define SN_MS_MAX ((int64_t)1 << 48) /* of any period: sums of periods stay far from the end */
 #define SN_FORGET_AFTER ((int64_t)86400000) /* default of forget-after-milliseconds: a day */
@@ -39,8 +41,6 @@
 
 enum sn_kind { SN_MASTER, SN_REPLICA, SN_PEER };
 enum sn_role { SN_ROLE_MASTER, SN_ROLE_REPLICA };
-enum sn_conn { SN_CMD, SN_PUBSUB, SN_CONNS };
-enum sn_phase { SN_CLOSED, SN_RESOLVING, SN_CONNECTING, SN_OPEN };
 enum sn_reconf { SN_RECONF_NONE, SN_RECONF_SENT, SN_RECONF_INPROG, SN_RECONF_DONE };
 enum sn_reject { /* why a replica may not be promoted; SN_FIT: it may */
     SN_FIT,
@@ -60,30 +60,6 @@ struct sn_addr {
     char host[SN_HOST_MAX]; /* as configured or announced: a name or an address */
     char ip[SN_IP_MAX];     /* what it stands for; "" until resolved */
     int port;
-};
-
-struct sn_conn_state {
-    enum sn_phase phase;
-    int64_t since;    /* when this phase began */
-    int64_t tried;    /* last attempt to connect */
-    int64_t heard;    /* last value received */
-    unsigned pending; /* commands without a reply so far (cmd only) */
-    unsigned tries;   /* attempts to connect since the last success */
-};
-
-/* The two connections to one process, and the liveness clock that belongs to them. */
-struct sn_link {
-    uint32_t id;
-    VEC(struct sn_instance *) users; /* by id */
-    struct sn_conn_state conn[SN_CONNS];
-    char local_ip[SN_IP_MAX]; /* our end of the cmd connection */
-    int64_t resolved_at;      /* last answer of the resolver */
-    bool ping_flying;         /* a PING was sent on this very connection and not answered */
-    bool auth_failed;         /* the last AUTH was refused */
-    int64_t act_ping;         /* since when we wait for an acceptable reply, or SN_NEVER */
-    int64_t last_ping;        /* last PING sent */
-    int64_t last_avail;       /* last acceptable reply */
-    int64_t last_pong;        /* last reply of any kind to a PING */
 };
 
 /* What INFO (or ROLE) told. */
@@ -124,6 +100,7 @@ struct sn_instance {
     bool script_kill_sent;
     int64_t info_sent;     /* last INFO asked; SN_NEVER */
     bool info_flying, hello_flying;
+    bool hello_refused;    /* the last PUBLISH was answered by an error */
     int64_t told_after_ms; /* down-after as this connection's server was told; 0: not */
     int64_t hello_sent;    /* last PUBLISH that was not refused */
 
@@ -197,6 +174,8 @@ struct sn_group {
     struct sn_history history; /* of failovers */
     bool confirmed;        /* the present master reported role:master since then */
     bool hello_now;        /* tell everyone at the next chance */
+    int64_t beat;          /* of the links to its servers */
+    bool waits;            /* for its turn to connect */
     int64_t due;           /* next deadline of this group */
     size_t heap_pos;
     bool touched;          /* to be looked at before this step ends */
@@ -232,7 +211,11 @@ struct sn_core {
     VEC(struct sn_group *) groups; /* by name */
     VEC(struct sn_group *) heap;   /* binary heap by due */
     VEC(struct sn_link *) links;   /* by id */
+    VEC(uint32_t) link_ids;        /* theirs, close together: they are looked up all the time */
+    size_t said;                   /* the group of the last hello: the next one follows it */
     VEC(struct sn_group *) dirty;  /* touched in this step */
+    VEC(struct sn_group *) waiting; /* until fewer connections are being made, oldest first */
+    unsigned connecting;           /* connections that are being made */
     struct rng rng;
     uint32_t next_id;
     int64_t now;

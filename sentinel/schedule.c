@@ -12,6 +12,10 @@
 #define CONNECT_LONG_MS 1500   /* every fourth attempt: far hosts, one lost SYN */
 #define RESOLVE_MS 1000        /* a name is asked for at most so often */
 #define EAGER_MS 10000         /* after a start or a switch replicas are looked for each second */
+#define CONNECTING_MAX 256     /* at a time: the answers of so many are seen before they are old */
+#define RARELY 5               /* periods between two hellos to a replica while all is well */
+#define BEAT_MIN_MS 100        /* shorter periods are kept as they are */
+#define CHANGES_MS 1000        /* INFO is asked for more often where a change is waited for */
 
 static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
 {
@@ -23,6 +27,20 @@ int64_t sn_ping_period(const struct sn_instance *inst)
     int64_t part = inst->kind == SN_MASTER ? 20 : 10;
     return clamp(inst->group->saved.down_after_ms / part, 10,
                  inst->group->core->params.ping_period);
+}
+
+/* When something with that period is due again: at most a period later, at a time that all periods
+ * of the link's group have in common, so that what is due together leaves in one write. */
+static int64_t beat(const struct sn_link *link, int64_t last, int64_t period)
+{
+    int64_t at = last + period, late = (at - link->beat) % period;
+    return period < BEAT_MIN_MS || at < link->beat ? at : at - late;
+}
+
+int64_t sn_ping_due(const struct sn_link *link)
+{
+    if (link->last_ping == SN_NEVER) return 0;
+    return beat(link, link->last_ping, sn_ping_period(link->pacer));
 }
 
 static bool master_in_trouble(const struct sn_group *g)
@@ -79,6 +97,7 @@ static void connect_now(struct sn_instance *inst, enum sn_conn conn)
     act->port = inst->addr.port;
     c->phase = SN_CONNECTING;
     c->since = core->now;
+    core->connecting++;
 }
 
 static void resolve(struct sn_instance *inst)
@@ -103,6 +122,11 @@ static void try_connect(struct sn_instance *inst, enum sn_conn conn)
     int64_t wait = stale_name || inst->addr.ip[0] ? RECONNECT_MS : RESOLVE_MS;
     if (c->tried != SN_NEVER && core->now < c->tried + wait) {
         sn_want(inst->group, c->tried + wait);
+        return;
+    }
+    if (core->connecting >= CONNECTING_MAX) {
+        sn_wait_to_connect(inst->group);
+        sn_want(inst->group, core->now + RECONNECT_MS);
         return;
     }
     c->tried = core->now;
@@ -130,11 +154,13 @@ static int64_t cmd_stale_at(const struct sn_instance *inst)
     return quiet_at > old_at ? quiet_at : old_at;
 }
 
+/* Our own hellos come back on it: those that do not tell that it is dead. */
 static int64_t pubsub_stale_at(const struct sn_instance *inst)
 {
     const struct sn_conn_state *c = &inst->link->conn[SN_PUBSUB];
     const struct sn_params *p = &inst->group->core->params;
-    int64_t quiet_at = c->heard + 3 * p->publish_period + 1;
+    if (inst->link->unheard == SN_NEVER) return INT64_MAX;
+    int64_t quiet_at = inst->link->unheard + 3 * p->publish_period + 1;
     int64_t old_at = c->since + p->min_link_reconnect_period + 1;
     return quiet_at > old_at ? quiet_at : old_at;
 }
@@ -163,15 +189,18 @@ void sn_link_up(struct sn_core *core, struct sn_link *link, enum sn_conn conn,
                 struct slice local_ip)
 {
     struct sn_conn_state *c = &link->conn[conn];
-    struct sn_instance *first = link->users.at[0];
+    struct sn_instance *first = link->pacer;
+    sn_connecting_ended(core);
     c->phase = SN_OPEN;
     c->since = c->heard = core->now;
     c->pending = c->tries = 0;
     sn_send_greeting(first, conn);
     if (conn == SN_PUBSUB) {
         sn_send(first, SN_PUBSUB, SN_TAG_NONE, SN_WORDS("SUBSCRIBE", SN_CHANNEL));
+        link->unheard = SN_NEVER;
     } else {
         slice_cstr(local_ip, link->local_ip, sizeof(link->local_ip));
+        link->batch = SN_BATCH_UNKNOWN;
         sn_send_ping(first);
     }
     for (size_t i = 0; i < link->users.n; i++) {
@@ -189,6 +218,7 @@ void sn_link_down(struct sn_core *core, struct sn_link *link, enum sn_conn conn)
 {
     struct sn_conn_state *c = &link->conn[conn];
     if (c->phase != SN_CONNECTING && c->phase != SN_OPEN) return;
+    if (c->phase == SN_CONNECTING) sn_connecting_ended(core);
     c->phase = SN_CLOSED; /* the driver knows: nothing to disconnect */
     sn_conn_close(core, link, conn);
     for (size_t i = 0; i < link->users.n; i++) sn_touch(link->users.at[i]->group);
@@ -204,48 +234,81 @@ void sn_resolved(struct sn_core *core, struct sn_link *link, struct slice ip)
         link->resolved_at = core->now;
         for (size_t i = 0; i < link->users.n; i++)
             slice_cstr(ip, link->users.at[i]->addr.ip, sizeof(link->users.at[i]->addr.ip));
-        if (link->users.at[0]->addr.port) connect_now(link->users.at[0], SN_CMD);
+        if (link->pacer->addr.port) connect_now(link->pacer, SN_CMD);
     }
     for (size_t i = 0; i < link->users.n; i++) sn_touch(link->users.at[i]->group);
 }
 
 /* ---- periodic commands ---- */
 
+/* What is due while the answer to the one before has not come waits for that answer. */
+static void want_later(struct sn_instance *inst, int64_t at)
+{
+    if (at > inst->group->core->now) sn_want(inst->group, at);
+}
+
 static void ping(struct sn_instance *inst)
 {
     struct sn_link *link = inst->link;
-    if (link->ping_flying) return;
-    int64_t at = link->last_ping + sn_ping_period(inst);
-    if (link->last_ping == SN_NEVER || inst->group->core->now >= at) sn_send_ping(inst);
-    else sn_want(inst->group, at);
+    if (!link->ping_flying && inst->group->core->now >= sn_ping_due(link)) sn_send_ping(inst);
+    want_later(inst, sn_ping_due(link));
+}
+
+static int64_t info_due(const struct sn_instance *inst)
+{
+    int64_t period = sn_info_period(inst);
+    if (inst->info_sent == SN_NEVER) return 0;
+    return period < CHANGES_MS ? inst->info_sent + period
+                               : beat(inst->link, inst->info_sent, period);
 }
 
 static void info(struct sn_instance *inst)
 {
     if (inst->kind == SN_PEER || inst->info_flying) return;
-    int64_t at = inst->info_sent + sn_info_period(inst);
-    if (inst->info_sent == SN_NEVER || inst->group->core->now >= at) sn_send_info(inst);
-    else sn_want(inst->group, at);
+    if (inst->group->core->now >= info_due(inst)) sn_send_info(inst);
+    else sn_want(inst->group, info_due(inst));
+}
+
+/* All is well, and all other Sentinels that are known hear ours from us. */
+static bool quiet(const struct sn_group *g)
+{
+    if (!g->peers.n || g->master->s_down || g->fo.state != SN_FO_NONE || g->amnesia) return false;
+    for (size_t i = 0; i < g->peers.n; i++) {
+        const struct sn_link *link = g->peers.at[i]->link;
+        if (link->batch != SN_BATCH_YES || link->conn[SN_CMD].phase != SN_OPEN) return false;
+    }
+    return true;
+}
+
+int64_t sn_hello_due(const struct sn_instance *inst)
+{
+    int64_t period = inst->group->core->params.publish_period;
+    if (inst->kind == SN_REPLICA && quiet(inst->group)) period *= RARELY;
+    if (inst->hello_sent == SN_NEVER) return 0;
+    if (inst->hello_refused) return inst->hello_sent + period / 2;
+    return beat(inst->link, inst->hello_sent, period);
 }
 
 static void hello(struct sn_instance *inst)
 {
     struct sn_group *g = inst->group;
-    int64_t now = g->core->now, at = inst->hello_sent + g->core->params.publish_period;
-    bool due = inst->hello_sent == SN_NEVER || now >= at;
-    if ((due && !inst->hello_flying) || g->hello_now) sn_hello_send(inst);
-    at = inst->hello_sent + g->core->params.publish_period;
-    if (!inst->hello_flying) sn_want(g, at);
+    struct sn_link *link = inst->link;
+    bool due = g->core->now >= sn_hello_due(inst) && !inst->hello_flying;
+    bool batch = inst->kind == SN_PEER && link->batch != SN_BATCH_NO;
+    if (g->hello_now || (due && !batch)) sn_hello_send(inst);
+    else if (due && inst == link->pacer && !link->hellos_flying) sn_hello_send_all(link);
+    if (!batch || inst == link->pacer) want_later(inst, sn_hello_due(inst));
 }
 
 void sn_schedule(struct sn_instance *inst)
 {
     struct sn_conn_state *c = inst->link->conn;
+    bool paces = inst == inst->link->pacer;
     if (inst->addr.port == 0) return;
-    if (c[SN_CMD].phase != SN_RESOLVING) keep_open(inst, SN_CMD);
+    if (paces && c[SN_CMD].phase != SN_RESOLVING) keep_open(inst, SN_CMD);
     if (c[SN_CMD].phase != SN_OPEN) return;
-    if (inst->kind != SN_PEER) keep_open(inst, SN_PUBSUB);
-    ping(inst);
+    if (paces && inst->kind != SN_PEER) keep_open(inst, SN_PUBSUB);
+    if (paces) ping(inst);
     info(inst);
     hello(inst);
 }

@@ -7,6 +7,11 @@
  *   a second one could tell nothing that the first does not.
  * - INFO: at once after a connection opens, so that a returning master is seen at once; often
  *   while something is changing.
+ * - Beats: what is periodic and slow is due at common times, so that the PING, the INFO and the
+ *   hello of a server leave in one write and come back in one read, and a group is looked at once
+ *   a second. A reply that brings nothing new does not make anybody look.
+ * - Hellos to a peer of ours: those of all groups in one command, see hello.h. Where all known
+ *   peers are of ours, and all is well, replicas are told rarely: who is new is met at the master.
  * - Reconnection: every 100 ms. A refused connection costs nothing, and an old master must be met
  *   soon after it has come back.
  * Pure. Tests: unit/sn_down, scenes. */
@@ -18,6 +23,8 @@
 void sn_schedule(struct sn_instance *inst);
 int64_t sn_ping_period(const struct sn_instance *inst);
 int64_t sn_info_period(const struct sn_instance *inst);
+int64_t sn_ping_due(const struct sn_link *link);
+int64_t sn_hello_due(const struct sn_instance *inst);
 
 /* What happens to connections. */
 void sn_link_up(struct sn_core *core, struct sn_link *link, enum sn_conn conn,

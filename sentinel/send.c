@@ -14,25 +14,36 @@ static const char *renamed(const struct sn_instance *inst, const char *word)
     return word;
 }
 
-static struct sn_action *send(struct sn_instance *inst, enum sn_conn conn, enum sn_tag kind,
-                              const char *const *argv)
+static struct sn_action *send_slices(struct sn_instance *inst, enum sn_conn conn, enum sn_tag kind,
+                                     int argc, const struct slice *argv)
 {
     struct sn_core *core = inst->group->core;
     struct sn_conn_state *c = &inst->link->conn[conn];
-    struct slice words[SN_ARGS_MAX];
-    int n = 0;
     if (c->phase != SN_OPEN) return NULL;
-    for (; argv[n]; n++) {
-        must(n < SN_ARGS_MAX);
-        words[n] = slice_z(n ? argv[n] : renamed(inst, argv[n]));
-    }
     struct sn_action *act = sn_actions_add(core->out, SN_DO_SEND);
     act->link = inst->link->id;
     act->conn = conn;
     act->tag = (uint64_t)kind << 56 | (uint64_t)(inst->group->addr_gen & 0xffffff) << 32 | inst->id;
-    sn_actions_argv(core->out, act, n, words);
+    sn_actions_argv(core->out, act, argc, argv);
     if (conn == SN_CMD) c->pending++;
     return act;
+}
+
+static struct sn_action *send(struct sn_instance *inst, enum sn_conn conn, enum sn_tag kind,
+                              const char *const *argv)
+{
+    struct slice words[SN_ARGS_MAX];
+    int n = 0;
+    for (; argv[n]; n++) {
+        must(n < SN_ARGS_MAX);
+        words[n] = slice_z(n ? argv[n] : renamed(inst, argv[n]));
+    }
+    return send_slices(inst, conn, kind, n, words);
+}
+
+bool sn_send_slices(struct sn_instance *inst, enum sn_tag kind, int argc, const struct slice *argv)
+{
+    return send_slices(inst, SN_CMD, kind, argc, argv) != NULL;
 }
 
 bool sn_send(struct sn_instance *inst, enum sn_conn conn, enum sn_tag kind, const char *const *argv)

@@ -15,6 +15,7 @@ enum sn_tag {
     SN_TAG_INFO,
     SN_TAG_ROLE,
     SN_TAG_HELLO,
+    SN_TAG_HELLOS,
     SN_TAG_ASK,
     SN_TAG_AUTH,
     SN_TAG_EXEC,
@@ -32,6 +33,8 @@ bool sn_send(struct sn_instance *inst, enum sn_conn conn, enum sn_tag kind,
              const char *const *argv);
 /* The same; the command is not sent when saving the state failed in this step. */
 bool sn_send_after_save(struct sn_instance *inst, enum sn_tag kind, const char *const *argv);
+/* For the cmd connection, words as slices. */
+bool sn_send_slices(struct sn_instance *inst, enum sn_tag kind, int argc, const struct slice *argv);
 #define SN_WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 void sn_send_ping(struct sn_instance *inst);

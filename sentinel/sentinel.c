@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/front/client.h"
 #include "core/front/reply.h"
+#include "core/net/conn.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
 #include "core/sys/log.h"
@@ -13,19 +15,54 @@
 
 /* ---- the driver ---- */
 
+static void arm(struct sentinel *s);
+
 void sentinel_event(struct sentinel *s, enum sn_level level, const char *name, const char *text)
 {
     log_line((enum log_level)level, "%s %s", name, text);
     if (level != SN_LEVEL_DEBUG) pubsub_publish(s->front, slice_z(name), slice_z(text));
 }
 
-static void do_persist(struct sentinel *s, size_t at)
+static bool save(struct sentinel *s)
 {
     struct errmsg msg;
-    if (!state_file_save(s, &msg)) return;
-    log_warning("WARNING: Sentinel was not able to save the new configuration on disk!!!: %s",
-                msg.text);
-    sn_save_failed(s->core, &s->actions, at);
+    s->unsaved = 0;
+    s->save_fails = state_file_save(s, &msg) != ERR_NONE;
+    if (s->save_fails)
+        log_warning("WARNING: Sentinel was not able to save the new configuration on disk!!!: %s",
+                    msg.text);
+    return !s->save_fails;
+}
+
+/* Nothing leaves before the end of the loop's turn: one saving there does for all its steps. When
+ * it failed last time, each step learns by itself whether it can be kept. */
+static void do_persist(struct sentinel *s, size_t at)
+{
+    if (!s->rewrite_now && !s->save_fails) {
+        if (!s->unsaved) s->unsaved = s->core->step;
+        return;
+    }
+    if (!save(s)) sn_save_failed(s->core, &s->actions, at);
+}
+
+/* What waits to leave may depend on what could not be saved: the connections end instead. */
+static void hush(struct sentinel *s)
+{
+    for (struct ilist *it = s->front->clients.next; it != &s->front->clients; it = it->next) {
+        struct client *cl = ilist_of(it, struct client, node);
+        if (cl->conn && conn_out_size(cl->conn)) client_close_soon(cl);
+    }
+    links_hush(s->links);
+}
+
+static void save_turn(struct sentinel *s)
+{
+    uint64_t since = s->unsaved;
+    s->rewrite_now = false;
+    if (!since || save(s)) return;
+    sn_votes_unsaved(s->core, since);
+    hush(s);
+    arm(s);
 }
 
 static void do_event(struct sentinel *s, const struct sn_action *a)
@@ -86,6 +123,8 @@ static void perform(struct sentinel *s, size_t at)
 static void arm(struct sentinel *s)
 {
     int64_t due = sn_deadline(s->core);
+    if (due == s->armed && loop_timer_armed(s->due)) return;
+    s->armed = due;
     if (due == INT64_MAX)
         loop_timer_cancel(s->due);
     else
@@ -142,6 +181,7 @@ static void on_cron(void *arg)
 static void on_flush(void *arg)
 {
     struct sentinel *s = arg;
+    save_turn(s);
     front_flush(s->front);
     if (s->crash_code) exit(s->crash_code); /* whoever asked for the failover has its OK */
 }
@@ -193,11 +233,12 @@ static void build(struct sentinel *s)
     s->scripts = scripts_new(s);
     s->due = loop_timer_new(s->loop, on_due, s);
     s->cron = loop_timer_new(s->loop, on_cron, s);
-    s->flush = loop_before_sleep(s->loop, 0, on_flush, s);
+    s->flush = loop_before_sleep(s->loop, FRONT_RANK_PERSONALITY, on_flush, s);
 }
 
 static void take_down(struct sentinel *s)
 {
+    save_turn(s);
     state_file_end(s);
     links_delete(s->links);
     scripts_delete(s->scripts);

@@ -36,6 +36,7 @@ struct sentinel {
     struct sn_links *links;
     struct sn_scripts *scripts;
     struct loop_timer *due, *cron;
+    int64_t armed; /* the deadline for which `due` is set */
     struct loop_hook *flush;
     struct call *asking; /* the command whose step runs: it gets the ANSWER */
     VEC(struct sn_event) queued;
@@ -45,6 +46,9 @@ struct sentinel {
     uint64_t state_size, state_whole; /* its bytes, and those of its last compaction */
     struct loop_timer *rewrite; /* the configuration file follows a moment later */
     bool rewrite_now;           /* an administrator waits for it */
+    int64_t rewrite_ms, rewrite_not_before; /* how long the last took; when the next may be */
+    uint64_t unsaved;           /* the first step of this turn that is to be saved; 0: none */
+    bool save_fails;            /* the last saving failed */
     bool state_in_file; /* the configuration is a regular file and takes the state */
 };
 

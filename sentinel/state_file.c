@@ -14,12 +14,14 @@
  * (/dev/null) is never written, and has no state file. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/num.h"
 #include "core/conf/rewrite.h"
 #include "core/resp/read.h"
+#include "core/sys/clock.h"
 #include "core/sys/file.h"
 #include "core/sys/log.h"
 #include "sentinel/scripts.h"
@@ -34,6 +36,8 @@ struct state_in {
     VEC(const struct conf_line *) lines;
     VEC(struct sn_line_in) in;
     VEC(struct slice *) blocks;
+    VEC(size_t) index;           /* of the configuration's lines */
+    VEC(struct slice) newer;     /* groups of which the state file has a newer configuration */
 };
 
 static bool names_bad_script(const struct slice *argv, int argc)
@@ -67,6 +71,8 @@ static void state_in_free(struct state_in *st)
     vec_free(&st->blocks);
     vec_free(&st->lines);
     vec_free(&st->in);
+    vec_free(&st->index);
+    vec_free(&st->newer);
 }
 
 static enum err read_into(struct sn_core *core, struct conf_lines *lines, const struct state_in *st,
@@ -88,17 +94,50 @@ static void state_path(const struct sentinel *s, char *out)
     snprintf(out, PATH_LEN, "%s.state", s->start->config_file);
 }
 
-/* The line of the configuration with that directive (and group), or -1. */
+static int directive_cmp(struct slice a, struct slice b)
+{
+    int c = strncasecmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    return c ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+/* By directive and first word, then by place. */
+static int by_key(const void *x, const void *y, void *arg)
+{
+    const struct state_in *st = arg;
+    size_t i = *(const size_t *)x, j = *(const size_t *)y;
+    const struct sn_line_in *a = &st->in.at[i], *b = &st->in.at[j];
+    int c = directive_cmp(a->argv[0], b->argv[0]);
+    if (!c && (a->argc < 2 || b->argc < 2)) c = (a->argc > 1) - (b->argc > 1);
+    else if (!c) c = slice_cmp(a->argv[1], b->argv[1]);
+    return c ? c : i < j ? -1 : i > j;
+}
+
+static void make_index(struct state_in *st)
+{
+    for (size_t i = 0; i < st->in.n; i++)
+        if (st->in.at[i].argc) vec_push(&st->index, i);
+    qsort_r(st->index.at, st->index.n, sizeof(size_t), by_key, st);
+}
+
+/* Before, at or behind the lines with that directive (and group)? */
+static int side(const struct sn_line_in *l, const struct slice *argv, int words)
+{
+    int c = directive_cmp(l->argv[0], argv[0]);
+    if (c || !words) return c;
+    return l->argc < 2 ? -1 : slice_cmp(l->argv[1], argv[1]);
+}
+
+/* The first line of the configuration with that directive (and group), or -1. */
 static ptrdiff_t find_line(const struct state_in *st, const struct slice *argv, int words)
 {
-    for (size_t i = 0; i < st->in.n; i++) {
-        const struct sn_line_in *l = &st->in.at[i];
-        bool same = l->argc > words;
-        for (int w = 0; w <= words && same; w++)
-            same = w ? slice_eq(l->argv[w], argv[w]) : slice_ieq(l->argv[w], argv[w]);
-        if (same) return (ptrdiff_t)i;
+    size_t lo = 0, hi = st->index.n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (side(&st->in.at[st->index.at[mid]], argv, words) < 0) lo = mid + 1;
+        else hi = mid;
     }
-    return -1;
+    if (lo == st->index.n || side(&st->in.at[st->index.at[lo]], argv, words)) return -1;
+    return (ptrdiff_t)st->index.at[lo];
 }
 
 static uint64_t epoch_in(const struct sn_line_in *l, int at)
@@ -133,8 +172,8 @@ static bool newer_config(const struct state_in *st, const struct slice *argv)
     return num_to_u64(argv[2], &theirs) && theirs > ours;
 }
 
-/* One line of the state file: does it say more than the configuration? `moved`: the groups whose
- * master is another one there. */
+/* One line of the state file: does it say more than the configuration? `newer`: a newer
+ * configuration of its group stands there. */
 static void merge(struct state_in *st, struct slice *argv, int argc, bool newer)
 {
     bool epoch = argc > 1 && (slice_eqz(argv[0], "current-epoch") ||
@@ -182,23 +221,38 @@ static bool group_exists(const struct state_in *st, struct slice name)
     return find_line(st, key, 1) >= 0;
 }
 
-static bool newer_in_log(const struct state_in *st, const struct state_log *log, struct slice name)
+static int by_text(const void *x, const void *y)
 {
-    bool newer = false;
-    for (size_t i = 0; i < log->lines.n && !newer; i++) {
+    return slice_cmp(*(const struct slice *)x, *(const struct slice *)y);
+}
+
+/* Asked before anything is merged: the first merged line of a group changes the answer. */
+static void note_newer(struct state_in *st, const struct state_log *log)
+{
+    for (size_t i = 0; i < log->lines.n; i++) {
         int argc;
         struct slice *argv = split(str_slice(log->lines.at[i]), &argc);
-        if (argv && argc == 3 && slice_eqz(argv[0], "config-epoch") && slice_eq(argv[1], name))
-            newer = newer_config(st, argv);
-        mem_free(argv);
+        bool newer = argv && argc == 3 && slice_eqz(argv[0], "config-epoch") &&
+                     newer_config(st, argv);
+        if (newer) {
+            vec_push(&st->blocks, argv);
+            vec_push(&st->newer, argv[1]);
+        } else {
+            mem_free(argv);
+        }
     }
-    return newer;
+    if (st->newer.n) qsort(st->newer.at, st->newer.n, sizeof(*st->newer.at), by_text);
+}
+
+static bool is_newer(const struct state_in *st, struct slice name)
+{
+    return st->newer.n &&
+           bsearch(&name, st->newer.at, st->newer.n, sizeof(*st->newer.at), by_text);
 }
 
 static void merge_log(struct state_in *st, const struct state_log *log)
 {
-    struct slice last = { 0 };
-    bool newer = false;
+    note_newer(st, log);
     for (size_t i = 1; i < log->lines.n; i++) {
         int argc;
         struct slice *argv = split(str_slice(log->lines.at[i]), &argc);
@@ -206,12 +260,7 @@ static void merge_log(struct state_in *st, const struct state_log *log)
             mem_free(argv);
             continue;
         }
-        /* Asked once a group: the first merged line of it changes the answer. */
-        if (slice_eqz(argv[0], "monitor")) {
-            last = argc > 1 ? argv[1] : last;
-            newer = newer_in_log(st, log, last);
-        }
-        merge(st, argv, argc, newer);
+        merge(st, argv, argc, argc > 1 && is_newer(st, argv[1]));
     }
 }
 
@@ -225,6 +274,7 @@ static void read_log(struct sentinel *s, struct state_in *st)
     if (!s->start->config_file || !file_is_regular(s->start->config_file)) return;
     state_path(s, path);
     if (!file_exists(path)) return;
+    make_index(st);
     if (!file_read(path, STATE_MAX, &b, &msg) &&
         state_log_read(&log, buf_slice(&b), &good) && of_this_sentinel(st, &log))
         merge_log(st, &log);
@@ -330,6 +380,9 @@ static bool vital(const char *directive)
 }
 
 #define COMPACT_BYTES (256u << 10) /* smaller files are left alone */
+#define REWRITE_QUICK_MS 5          /* what takes no longer is done at once */
+#define REWRITE_SHARE 20            /* else so many times as long passes before the next */
+#define REWRITE_WAIT_MAX_MS 5000
 
 static enum err append(struct sentinel *s, const char *path, struct slice bytes, bool whole,
                        struct errmsg *msg)
@@ -351,8 +404,23 @@ static void on_rewrite(void *arg)
 {
     struct sentinel *s = arg;
     struct errmsg msg;
+    int64_t began = clock_mono_ms();
     if (state_file_rewrite(s, &msg))
         log_warning("The configuration file cannot be rewritten: %s", msg.text);
+    loop_refresh_now(s->loop);
+    s->rewrite_ms = clock_mono_ms() - began;
+    s->rewrite_not_before = loop_now_ms(s->loop) + s->rewrite_ms * REWRITE_SHARE;
+}
+
+/* A large file is not written again and again while many groups change: nothing is lost, all that
+ * counts stands in the state file. */
+static void rewrite_soon(struct sentinel *s)
+{
+    int64_t wait = s->rewrite_not_before - loop_now_ms(s->loop);
+    if (!s->rewrite) s->rewrite = loop_timer_new(s->loop, on_rewrite, s);
+    if (s->rewrite_ms < REWRITE_QUICK_MS) wait = 0;
+    if (!loop_timer_armed(s->rewrite))
+        loop_timer_after(s->rewrite, wait < REWRITE_WAIT_MAX_MS ? wait : REWRITE_WAIT_MAX_MS);
 }
 
 /* A failed append may have left half a batch: the next save writes the file anew. */
@@ -377,8 +445,7 @@ enum err state_file_save(struct sentinel *s, struct errmsg *msg)
     buf_free(&out);
     if (e) return e;
     if (s->rewrite_now) return state_file_rewrite(s, msg);
-    if (!s->rewrite) s->rewrite = loop_timer_new(s->loop, on_rewrite, s);
-    loop_timer_after(s->rewrite, 0);
+    rewrite_soon(s);
     return ERR_NONE;
 }
 

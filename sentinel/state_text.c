@@ -103,6 +103,30 @@ static void put_option(const struct sn_core *core, const struct sn_group *g,
     }
 }
 
+/* Ours alone. Always as many lines a group: a list that changes in place is cheap to keep. */
+static void put_comments(const struct sn_group *g, struct sn_lines *out)
+{
+    const struct sn_group_saved *s = &g->saved;
+    const struct sn_addr *master = sn_current_addr(g);
+    const char *ids[SN_LINEAGE_MAX + 2] = { s->name };
+    struct buf former = { 0 };
+    for (int i = 0; i < SN_LINEAGE_MAX && s->lineage[i][0]; i++) ids[i + 1] = s->lineage[i];
+    PUT(out, "#leader", s->name, NUM(s->leader_epoch), s->leader[0] ? s->leader : "?");
+    put(out, "#lineage", ids);
+    PUT(out, "#voters", s->name, NUM(s->voters_floor));
+    buf_putz(&former, "# sentinel-former");
+    put_word(&former, s->name);
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        const struct sn_addr *a = &g->replicas.at[i]->addr;
+        if (!g->replicas.at[i]->was_master) continue;
+        if (a == master) a = &g->master->addr;
+        put_word(&former, a->host);
+        buf_fmt(&former, " %d", a->port);
+    }
+    vec_push(&out->at, (struct sn_line){ "#former", str_new(buf_slice(&former)) });
+    buf_free(&former);
+}
+
 static void put_group(const struct sn_core *core, const struct sn_group *g, struct sn_lines *out)
 {
     const struct sn_group_saved *s = &g->saved;
@@ -111,16 +135,12 @@ static void put_group(const struct sn_core *core, const struct sn_group *g, stru
     for (size_t i = 0; i < SN_OPTIONS; i++) put_option(core, g, &sn_options[i], out);
     PUT(out, "config-epoch", s->name, NUM(s->config_epoch));
     PUT(out, "leader-epoch", s->name, NUM(s->leader_epoch));
-    if (s->leader[0]) PUT(out, "#leader", s->name, NUM(s->leader_epoch), s->leader);
-    for (int i = 0; i < SN_LINEAGE_MAX && s->lineage[i][0]; i++)
-        PUT(out, "#lineage", s->name, NUM(i), s->lineage[i]);
-    if (s->voters_floor) PUT(out, "#voters", s->name, NUM(s->voters_floor));
+    put_comments(g, out);
     for (size_t i = 0; i < g->replicas.n; i++) {
         /* While the promoted replica stands as the master, the old master stands in its place. */
         const struct sn_addr *a = &g->replicas.at[i]->addr;
         if (a == master) a = &g->master->addr;
         PUT(out, "known-replica", s->name, a->host, NUM(a->port));
-        if (g->replicas.at[i]->was_master) PUT(out, "#former", s->name, a->host, NUM(a->port));
     }
     for (size_t i = 0; i < g->peers.n; i++) {
         const struct sn_instance *p = g->peers.at[i];
@@ -149,6 +169,7 @@ void sn_state_write(const struct sn_core *core, struct sn_lines *out)
 struct reading {
     struct sn_core *core;
     struct errmsg *msg;
+    int argc; /* words behind the directive */
 };
 #define UNKNOWN "Unrecognized sentinel configuration statement."
 #define NO_MASTER "No such master with specified name."
@@ -292,9 +313,10 @@ static enum err read_leader(struct reading *r, const struct slice *v)
 static enum err read_lineage(struct reading *r, const struct slice *v)
 {
     struct sn_group *g = named(r, v);
-    uint64_t i;
-    if (g && num_to_u64(v[1], &i) && i < SN_LINEAGE_MAX && v[2].n == SN_ID_LEN)
-        slice_cstr(v[2], g->saved.lineage[i], sizeof(g->saved.lineage[i]));
+    size_t n = 0;
+    for (int i = 1; g && i < r->argc && n < SN_LINEAGE_MAX; i++)
+        if (v[i].n == SN_ID_LEN)
+            slice_cstr(v[i], g->saved.lineage[n++], sizeof(g->saved.lineage[0]));
     return ERR_NONE;
 }
 
@@ -310,9 +332,11 @@ static enum err read_former(struct reading *r, const struct slice *v)
 {
     struct sn_group *g = named(r, v);
     int64_t port;
-    struct sn_instance *inst =
-        g && num_to_i64(v[2], &port) ? sn_replica_find(g, v[1], port) : NULL;
-    if (inst) inst->was_master = true;
+    for (int i = 1; g && i + 1 < r->argc; i += 2) {
+        struct sn_instance *inst =
+            num_to_i64(v[i + 1], &port) ? sn_replica_find(g, v[i], port) : NULL;
+        if (inst) inst->was_master = true;
+    }
     return ERR_NONE;
 }
 
@@ -348,7 +372,7 @@ static enum err read_peer(struct reading *r, const struct slice *v)
 /* Directives that are no group's option. Phases: what others depend on is read first. */
 static const struct directive {
     const char *name;
-    int phase, words; /* behind the name */
+    int phase, words; /* behind the name; negative: so many or more */
     enum err (*take)(struct reading *r, const struct slice *v);
 } directives[] = {
     { "announce-ip", 0, 1, read_announce_ip },
@@ -368,19 +392,20 @@ static const struct directive {
     { "known-sentinel", 2, 4, read_peer },
     { "known-sentinel", 2, 3, read_peer_old },
     { "sentinel-leader", 3, 3, read_leader },
-    { "sentinel-lineage", 3, 3, read_lineage },
+    { "sentinel-lineage", 3, -1, read_lineage },
     { "sentinel-voters", 3, 2, read_voters },
-    { "sentinel-former", 3, 3, read_former },
+    { "sentinel-former", 3, -1, read_former },
 };
 #define PHASES 4
 #define OPTION_PHASE 2
 
 static const struct directive *find_directive(const struct sn_line_in *line)
 {
-    for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++)
-        if (slice_ieqz(line->argv[0], directives[i].name) &&
-            line->argc == directives[i].words + 1)
-            return &directives[i];
+    for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
+        const struct directive *d = &directives[i];
+        bool fits = d->words < 0 ? line->argc > -d->words : line->argc == d->words + 1;
+        if (fits && slice_ieqz(line->argv[0], d->name)) return d;
+    }
     return NULL;
 }
 
@@ -405,7 +430,7 @@ static enum err read_option(struct reading *r, const struct sn_line_in *line)
 enum err sn_state_read(struct sn_core *core, const struct sn_line_in *lines, size_t n,
                        size_t *bad_line, struct errmsg *msg)
 {
-    struct reading r = { core, msg };
+    struct reading r = { core, msg, 0 };
     must(!core->booted);
     for (int phase = 0; phase < PHASES; phase++)
         for (size_t i = 0; i < n; i++) {
@@ -414,6 +439,7 @@ enum err sn_state_read(struct sn_core *core, const struct sn_line_in *lines, siz
             if (line->argc < 1) return bad(&r, UNKNOWN);
             const struct directive *d = find_directive(line);
             if ((d ? d->phase : OPTION_PHASE) != phase) continue;
+            r.argc = line->argc - 1;
             enum err e = d ? d->take(&r, line->argv + 1) : read_option(&r, line);
             if (e) return e;
         }

@@ -2,29 +2,34 @@
 
 #include <stdio.h>
 
-const struct sn_group *sn_group_by_name(const struct sn_core *core, struct slice name)
+ptrdiff_t sn_group_index(const struct sn_core *core, struct slice name)
 {
     size_t lo = 0, hi = core->groups.n;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         int c = slice_cmp(slice_z(core->groups.at[mid]->saved.name), name);
-        if (c == 0) return core->groups.at[mid];
+        if (c == 0) return (ptrdiff_t)mid;
         if (c < 0) lo = mid + 1;
         else hi = mid;
     }
-    return NULL;
+    return -1;
+}
+
+const struct sn_group *sn_group_by_name(const struct sn_core *core, struct slice name)
+{
+    ptrdiff_t at = sn_group_index(core, name);
+    return at < 0 ? NULL : core->groups.at[at];
 }
 
 const struct sn_link *sn_link_by_id(const struct sn_core *core, uint32_t id)
 {
-    size_t lo = 0, hi = core->links.n;
+    size_t lo = 0, hi = core->link_ids.n;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (core->links.at[mid]->id == id) return core->links.at[mid];
-        if (core->links.at[mid]->id < id) lo = mid + 1;
+        if (core->link_ids.at[mid] < id) lo = mid + 1;
         else hi = mid;
     }
-    return NULL;
+    return lo < core->link_ids.n && core->link_ids.at[lo] == id ? core->links.at[lo] : NULL;
 }
 
 const struct sn_instance *sn_instance_by_id(const struct sn_core *core, uint32_t id)

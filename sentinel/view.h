@@ -9,6 +9,8 @@
 #include "sentinel/model.h"
 
 const struct sn_group *sn_group_by_name(const struct sn_core *core, struct slice name);
+/* Its place in core->groups, or -1. */
+ptrdiff_t sn_group_index(const struct sn_core *core, struct slice name);
 const struct sn_instance *sn_instance_by_id(const struct sn_core *core, uint32_t id);
 const struct sn_link *sn_link_by_id(const struct sn_core *core, uint32_t id);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/base/hash.h"
 #include "core/base/mem.h"
 #include "core/conf/value.h"
 #include "core/sys/file.h"
@@ -15,6 +16,7 @@ struct old_line {
     struct str key;
     struct slice comment; /* in text */
     bool used, gone;
+    size_t next; /* in its bucket, + 1; 0: none */
 };
 
 struct conf_rewrite {
@@ -22,6 +24,7 @@ struct conf_rewrite {
     VEC(char *) added;
     bool all;    /* write defaults too */
     bool marked; /* the marker stands in the file already */
+    VEC(size_t) bucket; /* old lines by their values, + 1: most of a large file do not change */
 };
 
 /* ---- reading the old text ---- */
@@ -87,6 +90,7 @@ void conf_rewrite_free(struct conf_rewrite *w)
     for (size_t i = 0; i < w->added.n; i++) mem_free(w->added.at[i]);
     vec_free(&w->old);
     vec_free(&w->added);
+    vec_free(&w->bucket);
     mem_free(w);
 }
 
@@ -122,6 +126,29 @@ static size_t likeness(const struct conf_words *a, const struct conf_words *b, s
     return sum + (a->n == b->n);
 }
 
+static const struct hash_key by_value = { 1, 2 };
+
+static size_t bucket_of(const struct conf_rewrite *w, const struct conf_words *word, size_t from)
+{
+    uint64_t hash = word->n;
+    for (size_t i = from; i < word->n; i++)
+        hash = hash * 31 + hash_bytes(word->at[i].p, word->at[i].n, &by_value);
+    return hash % w->bucket.n;
+}
+
+/* From the last to the first, so that the first of equals is found first. */
+static void make_buckets(struct conf_rewrite *w)
+{
+    for (size_t i = 0; i < w->old.n + 1; i++) vec_push(&w->bucket, 0);
+    for (size_t i = w->old.n; i-- > 0;) {
+        struct old_line *old = &w->old.at[i];
+        if (!old->word.n) continue;
+        size_t *head = &w->bucket.at[bucket_of(w, &old->word, key_words(str_slice(old->key)))];
+        old->next = *head;
+        *head = i + 1;
+    }
+}
+
 static bool is_free(const struct old_line *old, struct slice key)
 {
     return !old->used && !old->gone && old->word.n && slice_eq(str_slice(old->key), key);
@@ -153,6 +180,19 @@ static bool same_words(const struct conf_words *a, const struct conf_words *b, s
     return true;
 }
 
+/* The free line that says just that. */
+static struct old_line *same_line(struct conf_rewrite *w, struct slice key,
+                                  const struct conf_words *word)
+{
+    size_t from = key_words(key);
+    if (!w->bucket.n) make_buckets(w);
+    for (size_t i = w->bucket.at[bucket_of(w, word, from)]; i; i = w->old.at[i - 1].next) {
+        struct old_line *old = &w->old.at[i - 1];
+        if (is_free(old, key) && same_words(&old->word, word, from)) return old;
+    }
+    return NULL;
+}
+
 static void place(struct old_line *old, struct slice text)
 {
     struct str fresh = old->comment.n ? str_fmt("%.*s  %.*s", SLICE_ARG(text),
@@ -170,7 +210,8 @@ void conf_rewrite_line(struct conf_rewrite *w, struct slice text, bool force)
     struct conf_words word;
     if (!conf_split(text, &word, NULL)) return;
     struct str key = key_of(&word);
-    struct old_line *old = best_place(w, str_slice(key), &word);
+    struct old_line *old = same_line(w, str_slice(key), &word);
+    if (!old) old = best_place(w, str_slice(key), &word);
     if (old && same_words(&old->word, &word, key_words(str_slice(key)))) old->used = true;
     else if (old) place(old, text);
     else if (force) vec_push(&w->added, mem_strndup(text.p, text.n));

@@ -202,6 +202,8 @@ struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *a
     struct loop_timer *t = mem_zalloc(sizeof(*t));
     *t = (struct loop_timer){ .loop = l, .fn = fn, .arg = arg };
     ev_timer_init(&t->ev, on_timer, 0., 0.);
+    /* What came while we were away is seen before a deadline of that time is judged. */
+    ev_set_priority(&t->ev, -1);
     t->ev.data = t;
     return t;
 }

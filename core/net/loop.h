@@ -1,8 +1,9 @@
 /* loop: readiness, timers and hooks of one thread; hides libev. Layer core/net.
  *
  * Owns its watchers; a watcher is ended by its maker before the loop is deleted. `now` is read once
- * a turn and stays for that turn. All callbacks run in the loop's thread, none is called from
- * inside the function that registers it. Simulated bodies of this header may replace loop.c. */
+ * a turn and stays for that turn; sockets are served before the timers that are due. All callbacks
+ * run in the loop's thread, none is called from inside the function that registers it. Simulated
+ * bodies of this header may replace loop.c. */
 #ifndef CORE_NET_LOOP_H
 #define CORE_NET_LOOP_H
 

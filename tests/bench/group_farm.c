@@ -237,7 +237,9 @@ static void on_data(struct conn *c)
     struct peer *p = conn_arg(c);
     struct buf *in = conn_in(c);
     enum resp_got got = RESP_MORE;
-    while (buf_size(in) && (got = resp_request_next(&p->req, buf_head(in), buf_size(in))) == RESP_ONE) {
+    while (buf_size(in)) {
+        got = resp_request_next(&p->req, buf_head(in), buf_size(in));
+        if (got != RESP_ONE) break;
         if (p->req.argc) command(p, p->req.argc, p->req.argv, conn_out(c));
         buf_consume(in, p->req.size);
     }

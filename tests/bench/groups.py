@@ -11,6 +11,7 @@ resident. With --lose all masters end at once, and what is told is the time from
 down-after, until a replica of each group was promoted, until the other one followed it, and until
 all three Sentinels name a new master for all groups.
 
+Each process has a session of its own, so that schedulers that group by session see several hosts.
 What limits the size: a process may have so many files open; 1000 groups need 6000 in each Sentinel.
 """
 import argparse
@@ -62,7 +63,8 @@ class Farm:
             n = min(PER_FARM, groups - first)
             argv = [os.path.join(BUILD, "tests", "bench", "group-farm"), str(first), str(n), str(port),
                     os.path.join(folder, "head"), os.path.join(folder, "tail")]
-            p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                 start_new_session=True)
             self.procs.append(p)
         for p in self.procs:
             assert p.stdout.readline() == "ready\n", "the farm did not start"
@@ -96,7 +98,7 @@ class Sentinel:
         self.port = port
         self.log = open(os.path.join(folder, f"log-{port}"), "ab")
         self.proc = subprocess.Popen(argv + [os.path.join(folder, f"s{port}.conf"), "--sentinel"], cwd=folder,
-                                     stdout=self.log, stderr=self.log)
+                                     stdout=self.log, stderr=self.log, start_new_session=True)
 
     def masters(self):
         with Client(self.port, timeout=60) as c:
@@ -197,6 +199,8 @@ def one(kind, groups, a, folder):
     run = Run(kind, groups, a.down_after, folder)
     try:
         took = run.wait_settled(a.bound)
+        if a.keep:
+            print("processes:", *[s.proc.pid for s in run.sentinels], flush=True)
         time.sleep(a.settle)
         if a.lose:
             rows, known, cpu = run.lose(a.bound)
@@ -221,7 +225,7 @@ def main():
     p.add_argument("--down-after", type=int, default=0)
     p.add_argument("--bound", type=float, default=180, help="seconds after which it is given up")
     p.add_argument("--lose", action="store_true")
-    p.add_argument("--keep", action="store_true", help="leave the folder with logs and files")
+    p.add_argument("--keep", action="store_true", help="tell the process ids, leave the folder with logs and files")
     a = p.parse_args()
     a.down_after = a.down_after or (5000 if a.lose else 30000)
     for groups in [int(g) for g in a.groups.split(",")]:

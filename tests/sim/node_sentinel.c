@@ -396,6 +396,14 @@ static void ask_address(struct sentinel *t, struct chan *c, struct slice name)
     answer(t, c);
 }
 
+static void take_hellos(struct sentinel *t, struct chan *c, const struct slice *argv, int argc)
+{
+    resp_int(&t->out, argc - 2);
+    answer(t, c);
+    for (int i = 2; i < argc && t->core; i++)
+        step(t, &(struct sn_event){ .kind = SN_HELLO, .text = argv[i] });
+}
+
 static void one_request(struct sentinel *t, struct chan *c)
 {
     const struct slice *argv = c->request.argv;
@@ -409,6 +417,8 @@ static void one_request(struct sentinel *t, struct chan *c)
                                     .argv = argv + 2,
                                     .argc = 3,
                                     .asker = (uint64_t)c->end });
+    } else if (argc > 2 && slice_ieqz(argv[1], "HELLOS")) {
+        take_hellos(t, c, argv, argc);
     } else if (argc == 3 && slice_ieqz(argv[0], "SENTINEL")) {
         ask_address(t, c, argv[2]);
     } else if (argc == 3 && slice_ieqz(argv[0], "PUBLISH")) {
