@@ -2,10 +2,10 @@
  *
  * The classic total loss: a master without persistence restarts, is empty, and its replicas copy
  * the emptiness. So a snapshot is refused when it comes from another history than ours, has far
- * less in it (a busy client fills an empty master quickly), and our data came from a master: somebody should look, or a Sentinel
- * promote one of us. After the grace time it is taken all the same. An order is a consent:
- * REPLICAOF to a node that is a master itself, so REPLICAOF NO ONE and then REPLICAOF host port,
- * is never refused.
+ * less in it (a busy client fills an empty master quickly), and our data came from a master:
+ * somebody should look, or a Sentinel promote one of us. After the grace time it is taken all the
+ * same. An order is a consent: REPLICAOF to a node that is a master itself, so REPLICAOF NO ONE
+ * and then REPLICAOF host port, is never refused.
  * Pure. One in `struct replication`. Tests: unit/guard, e2e/test_amnesia. */
 #ifndef REPLICATION_GUARD_H
 #define REPLICATION_GUARD_H

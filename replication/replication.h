@@ -74,8 +74,8 @@ int64_t replication_offset(const struct replication *r);
 /* Online replicas that acknowledged within min-replicas-max-lag. */
 int replication_good_replicas(const struct replication *r);
 int replication_replicas(const struct replication *r);
-/* Replicas that are online; `oldest`: the last acknowledgement of the one that is silent for longest,
- * -1 when there is none. */
+/* Replicas that are online; `oldest`: the last acknowledgement of the one that is silent for
+ * longest, -1 when there is none. */
 int replication_followers(const struct replication *r, int64_t *oldest);
 /* An online replica that we did not drop ourselves. */
 bool replication_is_follower(const struct replication *r, const struct client *cl);

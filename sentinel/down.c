@@ -173,6 +173,7 @@ void sn_o_down_check(struct sn_group *g)
         sn_emit(g->core, SN_EVT_ODOWN, g->master, "#quorum %u/%u", n, g->saved.quorum);
     } else {
         sn_emit(g->core, SN_EVT_ODOWN_END, g->master, NULL);
+        g->fo.yields = 0;
     }
     sn_touch(g);
 }

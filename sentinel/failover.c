@@ -395,7 +395,7 @@ void sn_failover_promoted(struct sn_group *g)
     must(p && g->fo.state == SN_FO_WAIT_PROMOTION);
     g->saved.config_epoch = g->fo.epoch;
     move(g, SN_FO_RECONF_SLAVES);
-    if (g->fo.hand == SN_HAND_ASKED) core->counters.hand_overs++;
+    if (g->fo.hand == SN_HAND_ASKED) sn_hand_over_done(g);
     sn_record_mark(g, SN_MARK_PROMOTED);
     sn_actions_persist(core->out);
     sn_emit(core, SN_EVT_PROMOTED, p, NULL);

@@ -379,6 +379,7 @@ static void states_reset(struct sn_group *g)
     g->fo.started = g->fo.not_before = SN_NEVER;
     g->fo.lost = 0;
     g->fo.retry_if_fit = g->fo.yielded = false;
+    g->fo.yields = 0;
     g->leave_at = g->conflict_since = g->doubt_since = SN_NEVER;
     g->amnesia = false;
     g->o_down = g->confirmed = false;

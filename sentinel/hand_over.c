@@ -61,6 +61,13 @@ void sn_hand_over_run(struct sn_group *g)
     sn_want(g, now + gap < fo->hand_until ? now + gap : fo->hand_until);
 }
 
+void sn_hand_over_done(struct sn_group *g)
+{
+    g->core->counters.hand_overs++;
+    sn_send(g->fo.promoted, SN_CMD, SN_TAG_NONE, SN_WORDS("CONFIG", "REWRITE"));
+    sn_send(g->master, SN_CMD, SN_TAG_NONE, SN_WORDS("CONFIG", "REWRITE"));
+}
+
 void sn_hand_over_answered(struct sn_instance *inst, const struct sn_value *v)
 {
     struct sn_group *g = inst->group;

@@ -16,6 +16,8 @@
 bool sn_hand_over_ask(struct sn_group *g);
 /* Looks for the result. */
 void sn_hand_over_run(struct sn_group *g);
+/* It is done: both keep their new roles in their files, as they do after a SLAVEOF of ours. */
+void sn_hand_over_done(struct sn_group *g);
 /* The reply to FAILOVER. */
 struct sn_value;
 void sn_hand_over_answered(struct sn_instance *inst, const struct sn_value *v);

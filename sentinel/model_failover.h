@@ -44,6 +44,7 @@ struct sn_failover {
     uint32_t preferred;        /* outranked by data alone: becomes master later; 0: none */
     int64_t preferred_until;
     bool yielded;              /* not_before is time left to the one we voted for */
+    unsigned yields;           /* times left to others in a row, without a result */
     unsigned lost;             /* elections lost in a row */
     bool retry_if_fit;         /* aborted for want of a replica: a fit one ends the long wait */
     bool delay_logged;

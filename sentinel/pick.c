@@ -23,6 +23,9 @@ static int64_t link_down_max(const struct sn_group *g)
     /* It has never answered in this life of ours: nobody can say for how long it has been dead. */
     if (m->facts.role_at == SN_NEVER) return INT64_MAX;
     if (m->link->last_avail < since) since = m->link->last_avail;
+    /* Since it says that it is a replica it has served none. */
+    if (m->facts.role == SN_ROLE_REPLICA && m->facts.role_since < since)
+        since = m->facts.role_since;
     return max + g->core->now - since;
 }
 

@@ -34,6 +34,8 @@ static void yield(struct sn_group *g)
     struct sn_core *core = g->core;
     int64_t wait = 2 * g->saved.failover_timeout_ms;
     if (wait > YIELD_MS) wait = YIELD_MS;
+    /* Others may fail again and again where we would not: the old kind has stricter rules. */
+    wait >>= g->fo.yields < 3 ? g->fo.yields++ : 3;
     g->fo.started = core->now;
     g->fo.not_before = core->now + wait + (int64_t)rng_below(&core->rng, 1000);
     g->fo.delay_logged = g->fo.retry_if_fit = false;

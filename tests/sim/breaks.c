@@ -19,6 +19,7 @@ const struct breakage breaks[] = {
     { BREAK_NEVER_FOLLOW, "never-follow", "L1", "SLAVEOF to a host is never sent" },
     { BREAK_DEAF_TO_MASTER, "deaf-to-master", "L2", "answers of masters to PING are errors" },
     { BREAK_ACK_EARLY, "ack-early", "A1", "WAIT is answered without waiting" },
+    { BREAK_HAND_EARLY, "hand-early", "H1", "a master hands over before the replica has all" },
 };
 const size_t breaks_count = sizeof(breaks) / sizeof(breaks[0]);
 

@@ -26,6 +26,7 @@ enum break_kind {
     BREAK_NEVER_FOLLOW,
     BREAK_DEAF_TO_MASTER,
     BREAK_ACK_EARLY,
+    BREAK_HAND_EARLY,
 };
 
 struct breakage {

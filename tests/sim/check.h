@@ -8,11 +8,11 @@
  *   R3 a partial resync only when R1 holds for it
  *   R4 the feed keeps what a cursor needs, and its memory is what it says
  *   L1 one master, all follow, offsets converge      L2 and then no failover is started
+ *   H1 who hands over hands over all its data
  *   A1 no write that all replicas acknowledged is lost (runs whose clients wait for all)
  *
  * The checkers keep books of their own and look at nodes from outside; they never change one.
- * In runs with administrators' RESET or forced FAILOVER, S1, S4, S5, A1 and the end are not judged:
- * such a failover takes an epoch without votes, as in Redis. Owns its books. */
+ * What is not asked of the old kind: docs/testing.md. Owns its books. */
 #ifndef TESTS_SIM_CHECK_H
 #define TESTS_SIM_CHECK_H
 
@@ -31,6 +31,13 @@ void check_sentinel_free(struct check_sentinel *k);
 void check_sentinel_booted(struct node *n, const struct sn_core *core);
 void check_sentinel_stepped(struct node *n, const struct sn_core *core);
 void check_sentinel_saved(struct node *n, const struct sn_core *core);
+/* The books, for Sentinels of the old kind. */
+void check_old_vote(struct node *n, int group, uint64_t epoch, struct slice whom);
+void check_old_down(struct node *n, int group, const char *ip, int port);
+void check_old_hello(struct node *n, struct slice text);
+/* From now on S4 says nothing about this epoch. */
+void check_old_borrows(struct node *n, int group, uint64_t epoch);
+void check_leader(struct node *n, int group, uint64_t epoch);
 /* Just before the action is performed. */
 void check_sentinel_action(struct node *n, const struct sn_core *core, const struct sn_event *ev,
                            const struct sn_action *a);

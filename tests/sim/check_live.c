@@ -6,6 +6,7 @@
 #include "tests/sim/data.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/node_client.h"
+#include "tests/sim/node_old.h"
 #include "tests/sim/node_sentinel.h"
 #include "tests/sim/world.h"
 
@@ -17,6 +18,7 @@
 static struct node *named_by(struct sim *s, struct node *t, int group)
 {
     const struct sn_core *core = node_sentinel_core(t);
+    if (node_old_is(t)) return node_old_names(t, group);
     for (size_t i = 0; core && i < core->groups.n; i++) {
         const struct sn_group *g = core->groups.at[i];
         if (world_group(s, slice_z(g->saved.name)) != group) continue;
@@ -56,6 +58,7 @@ static bool is_known(struct sim *s, struct node *n)
     sim_each(s, t)
     {
         const struct sn_core *core = node_sentinel_core(t);
+        if (node_old_is(t) && t->alive && node_old_knows(t, n)) return true;
         for (size_t i = 0; core && i < core->groups.n; i++)
             for (size_t k = 0; k < core->groups.at[i]->replicas.n; k++) {
                 const struct sn_addr *a = &core->groups.at[i]->replicas.at[k]->addr;
@@ -121,11 +124,29 @@ bool check_is_agreed_master(const struct node *n)
     return agreed(n->sim, n->group, why, sizeof(why)) == n;
 }
 
+/* Detection, TILT, some elections that nobody wins, the slow ways of setting right a wrong role. */
+static int64_t patience(const struct sim *s)
+{
+    const struct options *o = &s->opt;
+    return 30000 + 2 * o->down_after + 2 * o->tilt_period + 10 * o->failover_timeout +
+           3 * o->repl_timeout + 4 * o->snapshot_ms;
+}
+
+/* The old kind calls a master down that is just back, since it connects but once in a ping period:
+ * where the quorum lets it, it fails over for nothing. Then all must come to order once more. */
+static void begins_anew(struct sim *s)
+{
+    if (s->check->agreed_at < 0) return;
+    s->check->agreed_at = -1;
+    s->check->limit = s->now + patience(s);
+}
+
 void check_failover_started(struct node *t)
 {
     struct check *c = t->sim->check;
     c->failovers++;
     c->last_failover = t->sim->now;
+    if (node_old_is(t)) begins_anew(t->sim);
     if (c->agreed_at >= 0 && !c->loose)
         sim_fail(t->sim, "L2", "%s starts a failover though all was in order for %lld ms", t->name,
                  (long long)(t->sim->now - c->agreed_at));
@@ -137,6 +158,7 @@ void check_promotion(struct node *t, int group)
     if (c->rounds == 0 || !t->sim->opt.last_blow || group < 0) return;
     /* Groups share the epochs: two that fail over at once may have leaders of two epochs each. */
     if (t->sim->opt.groups > 1) return;
+    if (t->sim->opt.old) return; /* the old kind votes with its eyes shut */
     if (++c->promoted[group] > 1)
         sim_fail(t->sim, "L2", "%s promotes a second time for the one death in g%d", t->name,
                  group);
@@ -168,14 +190,6 @@ static void count_lost(struct sim *s)
     if (c->lost && s->opt.wait_all && !c->loose)
         sim_fail(s, "A1", "%llu of %llu writes that all replicas acknowledged are lost, first %lld",
                  (unsigned long long)c->lost, (unsigned long long)c->acked, (long long)first);
-}
-
-/* Detection, TILT, some elections that nobody wins, the slow ways of setting right a wrong role. */
-static int64_t patience(const struct sim *s)
-{
-    const struct options *o = &s->opt;
-    return 30000 + 2 * o->down_after + 2 * o->tilt_period + 10 * o->failover_timeout +
-           3 * o->repl_timeout + 4 * o->snapshot_ms;
 }
 
 static void look(struct sim *s, const struct sim_event *e)

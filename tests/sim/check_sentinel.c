@@ -25,6 +25,7 @@ struct leader {
 };
 struct named {
     int group;
+    bool borrowed;
     uint64_t epoch;
     char addr[64];
 };
@@ -140,7 +141,7 @@ static void note_address(struct node *n, int group, uint64_t epoch, const char *
     for (size_t i = 0; i < k->named.n; i++) {
         struct named *m = &k->named.at[i];
         if (m->group != group || m->epoch != epoch) continue;
-        if (strcmp(m->addr, addr) != 0)
+        if (!m->borrowed && strcmp(m->addr, addr) != 0)
             sim_fail(n->sim, "S4", "%s names %s for epoch %llu of g%d, others %s", n->name, addr,
                      (unsigned long long)epoch, group, m->addr);
         return;
@@ -148,6 +149,19 @@ static void note_address(struct node *n, int group, uint64_t epoch, const char *
     struct named m = { .group = group, .epoch = epoch };
     text_copy(m.addr, sizeof(m.addr), addr);
     vec_push(&k->named, m);
+}
+
+void check_old_borrows(struct node *n, int group, uint64_t epoch)
+{
+    struct check_sentinel *k = books(n);
+    struct named mine = { .group = group, .epoch = epoch, .borrowed = true };
+    for (size_t i = 0; i < k->named.n; i++) {
+        struct named *m = &k->named.at[i];
+        if (m->group != group || m->epoch != epoch) continue;
+        m->borrowed = true;
+        return;
+    }
+    vec_push(&k->named, mine);
 }
 
 static char *addr_text(const struct sn_addr *a, char *out)
@@ -224,7 +238,9 @@ static bool fit(const struct sn_core *core, const struct sn_group *g, const stru
     if (now - r->facts.info_at > fresh) return false;
     int64_t limit = 10 * g->saved.down_after_ms;
     int64_t silent = now - g->master->s_down_since;
+    const struct sn_facts *m = &g->master->facts;
     if (now - g->master->link->last_avail > silent) silent = now - g->master->link->last_avail;
+    if (m->role == SN_ROLE_REPLICA && now - m->role_since > silent) silent = now - m->role_since;
     if (g->master->s_down) limit += silent;
     if (g->master->facts.role_at == SN_NEVER) return true; /* silent for nobody knows how long */
     return r->facts.master_link_down_ms <= limit;
@@ -400,19 +416,32 @@ static void check_answer(struct node *n, const struct sn_core *core, const struc
     }
 }
 
-static void check_elected(struct node *n, const struct sn_core *core, const struct sn_group *g,
-                          int at)
+void check_leader(struct node *n, int group, uint64_t epoch)
 {
     struct check_sentinel *k = books(n);
     if (n->sim->check->loose) return;
     for (size_t i = 0; i < k->leaders.n; i++) {
         struct leader *l = &k->leaders.at[i];
-        if (l->group == at && l->epoch == g->fo.epoch && l->sentinel != n->index)
+        if (l->group == group && l->epoch == epoch && l->sentinel != n->index)
             sim_fail(n->sim, "S1", "%s and %s are leaders of g%d in epoch %llu",
-                     n->sim->nodes.at[l->sentinel]->name, n->name, at,
-                     (unsigned long long)g->fo.epoch);
+                     n->sim->nodes.at[l->sentinel]->name, n->name, group,
+                     (unsigned long long)epoch);
     }
-    vec_push(&k->leaders, (struct leader){ at, n->index, g->fo.epoch });
+    vec_push(&k->leaders, (struct leader){ group, n->index, epoch });
+}
+
+void check_old_vote(struct node *n, int group, uint64_t epoch, struct slice whom)
+{
+    note_vote(n, group, epoch, whom);
+}
+
+void check_old_hello(struct node *n, struct slice text) { check_hello(n, text); }
+
+void check_old_down(struct node *n, int group, const char *ip, int port)
+{
+    char addr[64];
+    snprintf(addr, sizeof(addr), "%s:%d", ip, port);
+    note_down(n, group, addr);
 }
 
 static const struct sn_group *group_of_event(const struct sim *s, const struct sn_core *core,
@@ -437,7 +466,7 @@ static void check_event(struct node *n, const struct sn_core *core, const struct
     if (!g) return;
     int at = world_group(n->sim, slice_z(g->saved.name));
     if (a->evt == SN_EVT_ELECTED)
-        check_elected(n, core, g, at);
+        check_leader(n, at, g->fo.epoch);
     else
         check_selection(n, core, g, at);
 }

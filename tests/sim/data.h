@@ -10,6 +10,7 @@
 #include "core/resp/read.h"
 #include "replication/batch.h"
 #include "replication/feed.h"
+#include "replication/handover.h"
 #include "replication/history.h"
 #include "replication/link.h"
 #include "replication/peer.h"
@@ -29,7 +30,8 @@ enum data_tag {
     DATA_TAG_FLUSH,
     DATA_TAG_WAIT,
     DATA_TAG_BATCH,
-    DATA_TAG_STALE_HELLO
+    DATA_TAG_STALE_HELLO,
+    DATA_TAG_HAND
 };
 #define DATA_TAG(kind, value) ((uint64_t)(value)*16 + (kind))
 
@@ -71,6 +73,7 @@ struct data {
     struct feed feed;
     struct shelf shelf;
     struct link link;
+    struct handover hand;
     struct toy toy;
     struct dconn *conns;
     struct str stale_hello;
@@ -116,8 +119,15 @@ void data_master_timer(struct data *d, uint64_t tag);
 void data_wait(struct data *d, struct dconn *c, int n, int64_t timeout);
 void data_fail_waits(struct data *d);
 
+/* --- data_handover.c --- */
+void data_hand_command(struct data *d, struct dconn *c, int argc, const struct slice *argv);
+bool data_hand_take(struct data *d, struct dconn *c, const struct slice *argv);
+void data_hand_look(struct data *d); /* a replica acknowledged, or the link knows more */
+void data_hand_timer(struct data *d);
+
 /* --- data_replica.c --- */
 void data_follow(struct data *d, struct slice ip, int port);
+void data_hand_to(struct data *d, struct slice ip, int port); /* follow, and ask to take over */
 void data_promote(struct data *d);
 void data_boot_link(struct data *d, const char *replid, int64_t offset);
 void data_link_up(struct data *d);

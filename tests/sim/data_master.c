@@ -268,7 +268,7 @@ void data_peer_gone(struct data *d, struct dconn *c)
 void data_drop_replicas(struct data *d)
 {
     for (struct dconn *c = d->conns; c; c = c->next) {
-        if (!c->peer) continue;
+        if (!c->peer || !peer_is_replica(c->peer)) continue;
         data_peer_gone(d, c);
         c->closing = true;
     }
@@ -346,7 +346,10 @@ void data_replica_command(struct data *d, struct dconn *c, int argc, const struc
         if (ans == PEER_REFUSED) resp_error(&d->out, slice_z(error));
         data_reply(d, c);
         data_master_timer(d, DATA_TAG(DATA_TAG_WAIT, 0));
+        data_hand_look(d);
     } else {
+        bool asked = argc > 3 && slice_ieqz(argv[3], "FAILOVER");
+        if (asked && !data_hand_take(d, c, argv)) return;
         psync(d, c, argc, argv);
         plan(d);
     }
@@ -438,6 +441,7 @@ static void ping_replicas(struct data *d)
 {
     struct sim *s = d->node->sim;
     if (!d->is_master || s->now - d->last_ping < s->opt.repl_ping) return;
+    if (d->hand.state != HANDOVER_NONE) return;
     d->last_ping = s->now;
     struct slice ping[] = { SLICE("PING") };
     data_append_words(d, 1, ping);

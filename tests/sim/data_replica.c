@@ -135,6 +135,7 @@ static void link_event(struct data *d, struct link_event e)
 
 static void settle(struct data *d)
 {
+    data_hand_look(d);
     check_feed(d->node);
     data_arm_link(d);
 }
@@ -204,7 +205,7 @@ void data_link_timer(struct data *d, uint64_t tag)
 }
 
 /* A host that became a replica keeps its position: it asks to continue with it. */
-void data_follow(struct data *d, struct slice ip, int port)
+static void follow(struct data *d, struct slice ip, int port, bool hand)
 {
     char host[64];
     slice_cstr(ip, host, sizeof(host));
@@ -216,7 +217,7 @@ void data_follow(struct data *d, struct slice ip, int port)
     data_fail_waits(d);
     tell(d->node->sim, d->node, "follows %s:%d from %.8s:%lld", host, port, history_id(&d->history),
          (long long)feed_end(&d->feed));
-    struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port };
+    struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port, .hand = hand };
     if (was_master) {
         e.replid = d->feed.open ? history_id(&d->history) : "";
         e.offset = feed_end(&d->feed);
@@ -225,9 +226,18 @@ void data_follow(struct data *d, struct slice ip, int port)
     settle(d);
 }
 
+void data_follow(struct data *d, struct slice ip, int port)
+{
+    handover_end(&d->hand);
+    follow(d, ip, port, false);
+}
+
+void data_hand_to(struct data *d, struct slice ip, int port) { follow(d, ip, port, true); }
+
 void data_promote(struct data *d)
 {
     if (d->is_master) return;
+    handover_end(&d->hand);
     char id[41], old[41];
     text_copy(old, sizeof(old), history_id(&d->history));
     link_event(d, (struct link_event){ .kind = LINK_DETACH });

@@ -78,6 +78,52 @@ static void fault_one_way(struct sim *s, struct node *n)
     cut_sides(s, side, !out, out);
 }
 
+/* Two machines alone do not hear each other, in one direction or both. */
+static void fault_pair(struct sim *s, struct node *n)
+{
+    struct node *m = victim(s);
+    bool there = rng_below(&s->rng, 3), back = !there || rng_below(&s->rng, 2);
+    tell(s, n, "and %s are cut from each other", m->name);
+    if (there) net_cut(s->net, n->host, m->host);
+    if (back) net_cut(s->net, m->host, n->host);
+    sim_at(s, outage(s), heal, NULL, 0);
+}
+
+/* Two sides, and one machine that sees both. */
+static void fault_bridge(struct sim *s, struct node *n)
+{
+    bool side[SIM_NODES_MAX];
+    for (int i = 0; i < SIM_NODES_MAX; i++) side[i] = rng_below(&s->rng, 2);
+    tell(s, n, "alone sees both sides of a partition");
+    for (int a = 0; a < SIM_NODES_MAX; a++)
+        for (int b = 0; b < SIM_NODES_MAX; b++)
+            if (side[a] != side[b] && a != n->host && b != n->host) net_cut(s->net, a, b);
+    sim_at(s, outage(s), heal, NULL, 0);
+}
+
+static void fault_full_disk(struct sim *s, struct node *n)
+{
+    if (n->kind != NODE_SENTINEL) return;
+    tell(s, n, "its disk is full");
+    n->full_disk_until = s->now + outage(s);
+}
+
+static void end_left(struct sim *s, const struct sim_event *e)
+{
+    struct node *n = s->nodes.at[e->a >> 32];
+    if (!n->alive || n->life != (uint32_t)e->a || s->phase != PHASE_FAULTS) return;
+    fault_kill(s, n);
+}
+
+/* SIGTERM: a master asks to be replaced first. */
+static void fault_leave(struct sim *s, struct node *n)
+{
+    if (n->kind != NODE_DATA || !n->alive) return;
+    tell(s, n, "is told to end");
+    node_data_leave(n);
+    sim_at(s, sim_between(&s->rng, 200, 1500), end_left, NULL, (uint64_t)n->index << 32 | n->life);
+}
+
 static void fault_isolate(struct sim *s, struct node *n)
 {
     bool side[SIM_NODES_MAX] = { false };
@@ -103,7 +149,7 @@ static void fault_slow_disk(struct sim *s, struct node *n)
 
 static void fault_admin(struct sim *s, struct node *n)
 {
-    sim_each(s, m) if (m->kind == NODE_SENTINEL && m->alive && rng_below(&s->rng, 2))
+    sim_each(s, m) if (node_sentinel_core(m) && rng_below(&s->rng, 2))
     {
         node_sentinel_admin(m);
         sim_settle(m);
@@ -134,6 +180,10 @@ static const struct {
     { "lose-disk", offsetof(struct options, lose_disk), fault_lose_disk },
     { "slow-disk", offsetof(struct options, slow_disk), fault_slow_disk },
     { "admin", offsetof(struct options, admin), fault_admin },
+    { "pair", offsetof(struct options, pair), fault_pair },
+    { "bridge", offsetof(struct options, bridge), fault_bridge },
+    { "full-disk", offsetof(struct options, full_disk), fault_full_disk },
+    { "leave", offsetof(struct options, leave), fault_leave },
     { "role", offsetof(struct options, role), fault_role },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -198,7 +248,7 @@ static void be_quiet(struct sim *s, const struct sim_event *e)
     if (s->opt.minority_stays_dead) leave_minority_dead(s);
     sim_each(s, n)
     {
-        n->slow_disk_until = 0;
+        n->slow_disk_until = n->full_disk_until = 0;
         if (n->alive && n->busy_until > awake) awake = n->busy_until;
         if (!n->alive && !n->stay_dead) sim_boot_later(n, sim_between(&s->rng, 0, 500));
     }

@@ -15,7 +15,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/sim.h"
 
-#define BREAK_SEEDS_MAX 400 /* a variant that is not caught by then is not caught */
+#define BREAK_SEEDS_MAX 1000 /* a variant that is not caught by then is not caught */
 
 struct job {
     uint64_t from, to, until;

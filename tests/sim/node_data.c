@@ -220,7 +220,8 @@ static void cmd_publish(struct data *d, struct dconn *c, int argc, const struct 
 {
     data_publish(d, argv[2]);
     tell_again_later(d, argv[2]);
-    if (d->is_master && d->node->sim->opt.replicate_hello && d->feed.open) {
+    bool paused = d->hand.state != HANDOVER_NONE;
+    if (d->is_master && d->node->sim->opt.replicate_hello && d->feed.open && !paused) {
         data_append_words(d, argc, argv);
         data_report(d);
         data_flush(d);
@@ -249,6 +250,10 @@ static void cmd_write(struct data *d, struct dconn *c, int argc, const struct sl
 {
     if (!d->is_master) {
         resp_error(&d->out, SLICE("READONLY You can't write against a read only replica."));
+        return;
+    }
+    if (d->hand.state != HANDOVER_NONE) { /* the real one lets the client wait */
+        resp_error(&d->out, SLICE("ERR writes are paused"));
         return;
     }
     if (!toy_apply(&d->toy, argc, argv)) {
@@ -285,6 +290,7 @@ static const struct {
     { "W", 3, cmd_write },
     { "WAIT", 3, cmd_wait },
     { "ROLE", 1, cmd_role },
+    { "FAILOVER", 2, data_hand_command },
     { "SLAVEOF", 3, cmd_slaveof },
     { "CONFIG", 2, cmd_config },
     { "CLIENT", 2, cmd_client },
@@ -348,6 +354,14 @@ static void close_marked(struct data *d)
         next = c->next;
         if (c->closing) data_close(d, c);
     }
+}
+
+void node_data_leave(struct node *n)
+{
+    struct data *d = data_of(n);
+    char text[64];
+    snprintf(text, sizeof(text), "leaving,%s", d->runid);
+    if (d->is_master) data_publish(d, slice_z(text));
 }
 
 void node_data_set_role(struct node *n, struct node *master)
@@ -438,6 +452,9 @@ static void on_timer(struct node *n, uint64_t tag)
     case DATA_TAG_STALE_HELLO:
         data_publish(d, str_slice(d->stale_hello));
         break;
+    case DATA_TAG_HAND:
+        data_hand_timer(d);
+        break;
     case DATA_TAG_LINK:
     case DATA_TAG_LOADED:
         data_link_timer(d, tag);
@@ -515,6 +532,7 @@ static void on_boot(struct node *n)
     if (text.n) must(toy_load(&d->toy, text, saved, &offset));
     read_config(d);
     restore(d, saved, offset);
+    d->hand = (struct handover){ 0 };
     d->link_end = -1;
     d->link_due = INT64_MAX;
     struct link_settings set = { .timeout_ms = o->repl_timeout,

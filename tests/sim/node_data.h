@@ -11,6 +11,8 @@
 struct node *node_data_new(struct sim *s, int nth, int group, int host);
 /* SLAVEOF and CONFIG REWRITE; NULL: NO ONE. */
 void node_data_set_role(struct node *n, struct node *master);
+/* SIGTERM: it says so to the Sentinels; who ends it later is the caller's matter. */
+void node_data_leave(struct node *n);
 bool node_data_is_master(const struct node *n);
 /* The master it follows (as it was told), whether the link is up, and its own position. */
 struct node *node_data_follows(const struct node *n);

@@ -53,7 +53,7 @@ static struct sentinel *self_of(const struct node *n) { return n->self; }
 
 struct sn_core *node_sentinel_core(const struct node *n)
 {
-    return n->kind == NODE_SENTINEL ? self_of(n)->core : NULL;
+    return n->kind == NODE_SENTINEL && n->ops == &sentinel_ops ? self_of(n)->core : NULL;
 }
 
 /* --- connections --- */
@@ -165,6 +165,7 @@ static bool persist(struct sentinel *t)
     struct node *n = t->node;
     struct sim *s = n->sim;
     if (s->phase == PHASE_FAULTS && sim_chance(&s->rng, s->opt.persist_fails)) return false;
+    if (n->full_disk_until > s->now) return false;
     if (n->slow_disk_until > s->now) sim_freeze(n, sim_between(&s->rng, 1, 3000));
     if (broken_is(s, BREAK_SKIP_PERSIST)) return true;
     struct sn_lines lines;
@@ -573,6 +574,8 @@ void node_sentinel_admin(struct node *n)
         break; /* forgets its peers: the count of voters shrinks */
     default:
         ev.kind = SN_ADM_FAILOVER;
+        argv[1] = SLICE("FORCE");
+        ev.argc = 1 + (int)rng_below(&s->rng, 2);
         break;
     }
     tell(s, n, "administrator's command %d", (int)ev.kind);

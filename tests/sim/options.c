@@ -80,6 +80,27 @@ static void draw_data(struct options *o, struct rng *r)
     }
 }
 
+/* What came later is drawn behind all else: runs without it stay as they were. */
+static void draw_more(struct options *o, struct rng *r)
+{
+    if (!o->sentinels) return;
+    if (rng_below(r, 6) == 0) {
+        o->sentinels = (int)sim_between(r, 3, 9);
+        o->quorum = o->sentinels / 2 + 1;
+    }
+    if (rng_below(r, 4) == 0) o->old = (int)sim_between(r, 1, o->sentinels - 1);
+    /* With nobody but the old kind alive, replicas without a link for long are never promoted. */
+    if (o->old && o->minority_stays_dead) o->late_sentinels = false;
+    o->hand_over = rng_below(r, 2);
+    if (rng_below(r, 3)) return;
+    o->pair = (int)rng_below(r, 3);
+    o->bridge = (int)rng_below(r, 3);
+    o->full_disk = (int)rng_below(r, 2);
+    o->leave = o->wait_all ? 0 : (int)rng_below(r, 3);
+    if (rng_below(r, 2) == 0) o->admin = 1 + (int)rng_below(r, 2);
+    if (o->admin) o->forced_failovers = !o->wait_all;
+}
+
 void options_draw(struct options *o, uint64_t seed)
 {
     struct rng r;
@@ -89,6 +110,7 @@ void options_draw(struct options *o, uint64_t seed)
     draw_net(o, &r);
     draw_faults(o, &r);
     draw_data(o, &r);
+    draw_more(o, &r);
     /* A time-out near the way there and back proves nothing but that. */
     if (o->down_after < 15 * o->delay_max) o->down_after = 15 * o->delay_max;
 }
@@ -96,14 +118,15 @@ void options_draw(struct options *o, uint64_t seed)
 void options_print(const struct options *o, char *out, size_t cap)
 {
     snprintf(out, cap,
-             "sentinels=%d quorum=%d groups=%d replicas=%d clients=%d shared-hosts=%d "
+             "sentinels=%d (old %d) quorum=%d groups=%d replicas=%d clients=%d shared-hosts=%d "
              "down-after=%lld failover-timeout=%lld parallel-syncs=%d priority0=%d chained=%d "
              "delay=%lld..%lld loss=%llu split=%llu stale-hello=%llu faults=%llds every=%lldms "
              "outage<=%lldms kill=%d crash=%d freeze=%d partition=%d one-way=%d isolate=%d "
              "lose-disk=%d slow-disk=%d admin=%d forced=%d crash-between=%llu persist-fails=%llu "
              "stay-dead=%d durable=%d backlog=%llu snapshot=%lldms write-every=%lldms payload=%d "
-             "wait-all=%d repl-timeout=%lld last-blow=%d late-sentinels=%d",
-             o->sentinels, o->quorum, o->groups, o->replicas, o->clients, o->shared_hosts,
+             "hand-over=%d pair=%d bridge=%d full-disk=%d leave=%d wait-all=%d "
+             "repl-timeout=%lld last-blow=%d late-sentinels=%d",
+             o->sentinels, o->old, o->quorum, o->groups, o->replicas, o->clients, o->shared_hosts,
              (long long)o->down_after, (long long)o->failover_timeout, o->parallel_syncs,
              o->odd_priority, o->chained, (long long)o->delay_min, (long long)o->delay_max,
              (unsigned long long)o->loss, (unsigned long long)o->split,
@@ -113,6 +136,6 @@ void options_print(const struct options *o, char *out, size_t cap)
              o->forced_failovers, (unsigned long long)o->crash_between,
              (unsigned long long)o->persist_fails, o->minority_stays_dead, o->durable_data,
              (unsigned long long)o->backlog, (long long)o->snapshot_ms, (long long)o->write_every,
-             o->payload_max, o->wait_all, (long long)o->repl_timeout, o->last_blow,
-             o->late_sentinels);
+             o->payload_max, o->hand_over, o->pair, o->bridge, o->full_disk, o->leave, o->wait_all,
+             (long long)o->repl_timeout, o->last_blow, o->late_sentinels);
 }

@@ -14,6 +14,7 @@ struct options {
     /* the set; without Sentinels roles change at random, and an operator puts them right */
     int sentinels, groups, replicas, clients, quorum;
     bool shared_hosts; /* Sentinel i lives on the machine of data node i */
+    int old;           /* so many of the Sentinels, the last ones, are of the old kind */
     int64_t down_after, failover_timeout, tilt_period;
     int parallel_syncs;
     int odd_priority; /* the nth data node of a group has priority 0; -1: none */
@@ -27,7 +28,8 @@ struct options {
     int64_t faults_ms;  /* how long it lasts */
     int64_t fault_mean; /* between two faults */
     int kill, crash, freeze, partition, one_way, isolate, lose_disk, slow_disk, admin,
-        role;               /* weights */
+        role,               /* weights */
+        pair, bridge, full_disk, leave;
     uint64_t crash_between; /* a death between two actions of one list */
     uint64_t persist_fails;
     int64_t outage_max;    /* how long a fault stays */
@@ -37,6 +39,7 @@ struct options {
     bool late_sentinels; /* all Sentinels with them, for a long time */
 
     /* data and load */
+    bool hand_over; /* data servers know FAILOVER */
     bool durable_data; /* each applied command is on disk, and a restart brings it back */
     uint64_t backlog;
     int64_t snapshot_ms;

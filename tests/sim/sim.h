@@ -66,7 +66,7 @@ struct node {
     bool stay_dead; /* chosen not to come back in the liveness phase */
     uint32_t life;
     int64_t busy_until; /* frozen, or inside a slow disk call */
-    int64_t slow_disk_until;
+    int64_t slow_disk_until, full_disk_until;
     struct rng rng; /* the node's own choices */
 };
 

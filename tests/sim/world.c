@@ -4,6 +4,7 @@
 #include "tests/sim/faults.h"
 #include "tests/sim/node_client.h"
 #include "tests/sim/node_data.h"
+#include "tests/sim/node_old.h"
 #include "tests/sim/node_sentinel.h"
 
 #define WATCHED_MS 2500 /* the replicas are there when the Sentinels first look at the master */
@@ -36,7 +37,9 @@ void world_build(struct sim *s)
     for (int i = 0; i < data; i++)
         node_data_new(s, i, i / world_data_count(s), host++);
     for (int i = 0; i < s->opt.sentinels; i++)
-        node_sentinel_new(s, i, s->opt.shared_hosts && i < data ? i : host++);
+        if (i >= s->opt.sentinels - s->opt.old)
+            node_old_new(s, i, s->opt.shared_hosts && i < data ? i : host++);
+        else node_sentinel_new(s, i, s->opt.shared_hosts && i < data ? i : host++);
     for (int i = 0; i < s->opt.clients * s->opt.groups; i++)
         node_client_new(s, i, i % s->opt.groups, host++);
 }
