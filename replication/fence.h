@@ -10,9 +10,9 @@
  *  3. that it slept: its own process stood still for longer than the window. As 2, at once, since
  *     what lies in its sockets is of the time before.
  * A Sentinel or a replica that closed its connection in an orderly way is not counted: it was
- * stopped, not cut off. Without a replica in the last minute nobody can replace us, and 2 and 3 do not apply. Which
- * addresses are the master's own is learned from the hellos that came before, so that
- * translated addresses do no harm. With no Sentinel known nothing is ever refused.
+ * stopped, not cut off. Without a replica in the last minute nobody can replace us, and 2 and 3 do
+ * not apply. Which addresses are the master's own is learned from the hellos that came before, so
+ * that translated addresses do no harm. With no Sentinel known nothing is ever refused.
  *
  * Works with any Sentinel. It is a heuristic: Sentinels may be out of reach while all is well.
  * Pure: time is handed in, milliseconds. Owner: server/fencing. Tests: unit/fence, e2e. */

@@ -5,6 +5,7 @@
 #include "sentinel/view.h"
 
 #define FAITH_MS 200    /* no vote for another so soon after one that was given away */
+#define RESULT_MS 2000 /* by then the one we voted for has mostly told a result */
 #define YIELD_MS 10000 /* longest time that we leave to the one we voted for */
 
 void sn_epoch_seen(struct sn_group *g, uint64_t epoch)
@@ -35,7 +36,9 @@ static void yield(struct sn_group *g)
     int64_t wait = 2 * g->saved.failover_timeout_ms;
     if (wait > YIELD_MS) wait = YIELD_MS;
     /* Others may fail again and again where we would not: the old kind has stricter rules. */
-    wait >>= g->fo.yields < 3 ? g->fo.yields++ : 3;
+    if (g->fo.yielded && core->now - g->fo.started >= RESULT_MS && g->fo.yields < 3)
+        g->fo.yields++;
+    wait >>= g->fo.yields;
     g->fo.started = core->now;
     g->fo.not_before = core->now + wait + (int64_t)rng_below(&core->rng, 1000);
     g->fo.delay_logged = g->fo.retry_if_fit = false;

@@ -169,7 +169,7 @@ class World:
         for i in range(self.hosts):
             self.start_data(i, 0 if i else None)
         wait_for("replicas", lambda: self.ask(0, "INFO", "replication").count(b"state=online") == others, seconds=60)
-        self.ask(0, "DEBUG", "POPULATE", "3000", "old")
+        self.ask(0, "MSET", *[x for n in range(3000) for x in (f"old:{n}", "value")])
         for i in range(self.hosts):
             self.start_sentinel(i)
         wait_for("Sentinels", lambda: all(self.fields(i)[b"num-other-sentinels"] == b"%d" % others and self.named(i) == 0 and

@@ -4,6 +4,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
 #include "tests/sim/node_data.h"
+#include "tests/sim/node_old.h"
 #include "tests/sim/node_sentinel.h"
 #include "tests/sim/world.h"
 
@@ -219,6 +220,8 @@ static void leave_minority_dead(struct sim *s)
     {
         if (may_go <= 0) return;
         if (n->kind != NODE_SENTINEL || rng_below(&s->rng, 2)) continue;
+        /* The old kind alone does not end its conflicts: nobody can ask it for order. */
+        if (s->opt.old && !node_old_is(n)) continue;
         n->stay_dead = true;
         if (n->alive) sim_kill(n);
         may_go--;

@@ -89,8 +89,6 @@ static void draw_more(struct options *o, struct rng *r)
         o->quorum = o->sentinels / 2 + 1;
     }
     if (rng_below(r, 4) == 0) o->old = (int)sim_between(r, 1, o->sentinels - 1);
-    /* With nobody but the old kind alive, replicas without a link for long are never promoted. */
-    if (o->old && o->minority_stays_dead) o->late_sentinels = false;
     o->hand_over = rng_below(r, 2);
     if (rng_below(r, 3)) return;
     o->pair = (int)rng_below(r, 3);
