@@ -16,6 +16,7 @@
 #include "server/cron.h"
 #include "server/evictor.h"
 #include "server/persist/snapshot.h"
+#include "server/script/scripting.h"
 #include "server/server.h"
 
 struct pairs {
@@ -123,6 +124,7 @@ static void config_resetstat(struct call *c)
     snapshot_reset_stats(s->snapshot);
     cron_reset_stats(s->cron);
     evictor_reset_stats(s->evictor);
+    s->scripts->evicted = 0;
     reply_ok(c);
 }
 

@@ -204,6 +204,50 @@ def test_sigterm_ends_a_script_that_has_not_written():
         assert p.wait(10) == 0
 
 
+LONG_WRITE = "redis.call('set','a',1) for i=1,3e7 do end redis.call('set','b',2) return 'done'"
+
+
+def test_sigterm_lets_a_script_that_has_written_end():
+    with Stage() as stage:
+        p, c, other = busy(stage, "EVAL", LONG_WRITE, "0", threshold=5)
+        p.kill(15)
+        assert c.read() == b"done"
+        assert p.wait(20) == 0
+
+
+def test_a_script_that_has_written_ends_without_its_caller():
+    with Stage() as stage:
+        p, c, other = busy(stage, "EVAL", LONG_WRITE, "0", threshold=5)
+        c.sock.close()
+        c.file.close()
+        wait_for("the end", lambda: other.raw("MGET", "a", "b") == [b"1", b"2"])
+
+
+def test_shutdown_leaves_nothing_of_half_a_script():
+    with Stage() as stage:
+        p = stage.server(*QUIET, "--busy-reply-threshold", 5, "--appendonly", "yes", "--appendfsync", "always")
+        c, other = p.client(), p.client()
+        wait_for("the file", lambda: other.info("persistence")["aof_rewrite_in_progress"] == "0")
+        other.cmd("SET", "before", 1)
+        c.send("EVAL", "redis.call('set','a',1) redis.call('del','before') " + LOOP, "0")
+        wait_for("BUSY", lambda: "BUSY" in str(other.raw("GET", "x")))
+        other.send("SHUTDOWN", "NOSAVE")
+        assert p.wait(20) == 0
+        again = stage.server(*QUIET, "--appendonly", "yes", "--dir", p.folder, port=p.port, name="again")
+        assert again.cmd("MGET", "before", "a") == [b"1", None]
+
+
+def test_a_replica_asks_during_a_script_of_the_master():
+    with Stage() as stage:
+        p, c, other = busy(stage)
+        replica = stage.server(*QUIET, "--replicaof", f"127.0.0.1 {p.port}")
+        wait_for("an attempt", lambda: "Connecting to MASTER" in replica.logged())
+        assert other.cmd("SCRIPT", "KILL") == "OK"
+        wait_for("the link", lambda: replica.info("replication")["master_link_status"] == "up")
+        p.cmd("SET", "k", 1)
+        wait_for("the write", lambda: replica.cmd("GET", "k") == b"1")
+
+
 def test_keys_do_not_expire_in_a_script():
     with Stage() as stage:
         p = stage.server(*QUIET, "--busy-reply-threshold", 20)
@@ -417,6 +461,8 @@ def test_cache_and_figures():
         info = p.info("memory")
         assert int(info["used_memory_vm_total"]) > 0 and int(info["used_memory_scripts"]) > 0
         assert int(info["number_of_cached_scripts"]) == 501 and p.info("stats")["evicted_scripts"] == "100", info
+        c.cmd("CONFIG", "RESETSTAT")
+        assert p.info("stats")["evicted_scripts"] == "0"
         c.cmd("SCRIPT", "FLUSH")
         assert p.info("memory")["number_of_cached_scripts"] == "0"
         fails("NOSCRIPT", c.cmd, "EVALSHA", sha, "0")
