@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "core/conf/rows.h"
 #include "server/config.h"
 #include "server/config_apply.h"
 #include "server/config_lists.h"
@@ -88,26 +89,8 @@ static enum err check_shutdown(const void *value, struct errmsg *m)
 
 /* ---- the rows ---- */
 
-#define S struct server_config
-#define AT(f) .offset = offsetof(S, f)
-#define BOOL(n, f, d, ...) { .name = n, .kind = CONF_BOOL, AT(f), .def = d, __VA_ARGS__ }
-#define INT(n, f, d, lo, hi, ...) \
-    { .name = n, .kind = CONF_INT, AT(f), .def = d, .min = lo, .max = hi, __VA_ARGS__ }
-#define SECONDS(n, f, d, lo, ...) \
-    { .name = n, .kind = CONF_SECONDS, AT(f), .def = d, .min = lo, .max = INT_MAX, __VA_ARGS__ }
-#define LONG(n, f, d, lo, hi, ...) \
-    { .name = n, .kind = CONF_LONG, AT(f), .def = d, .min = lo, .max = hi, __VA_ARGS__ }
-#define MS(n, f, d, ...) \
-    { .name = n, .kind = CONF_MS, AT(f), .def = d, .max = INT64_MAX, __VA_ARGS__ }
-#define SIZE(n, f, d, lo, hi, ...) \
-    { .name = n, .kind = CONF_SIZE, AT(f), .def = d, .min = lo, .max = hi, __VA_ARGS__ }
-#define ENUM(n, f, d, names, ...) \
-    { .name = n, .kind = CONF_ENUM, AT(f), .def = d, .of = names, __VA_ARGS__ }
-#define TEXT(n, f, d, ...) { .name = n, .kind = CONF_TEXT, AT(f), .def_text = d, __VA_ARGS__ }
-#define LIST(n, f, ops, ...) { .name = n, .kind = CONF_LIST, AT(f), .list = &ops, __VA_ARGS__ }
+#define FIELDS_OF struct server_config
 
-#define NO_EFFECT(why) .status = CONF_NO_EFFECT, .note = why
-#define REFUSED(why) .status = CONF_REFUSED, .note = why
 #define REPL .apply = server_apply_replication
 #define MEMORY .apply = server_apply_memory
 /* What a later version brings, named once so that it is taken away in one place. */

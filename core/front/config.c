@@ -5,6 +5,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "core/conf/rows.h"
 #include "core/front/config_lists.h"
 #include "core/front/proc_title.h"
 #include "core/sys/process.h"
@@ -103,26 +104,8 @@ static enum err check_logfile(const void *value, struct errmsg *m)
 
 /* ---- the rows ---- */
 
-#define S struct front_config
-#define AT(f) .offset = offsetof(S, f)
-#define BOOL(n, f, d, ...) { .name = n, .kind = CONF_BOOL, AT(f), .def = d, __VA_ARGS__ }
-#define INT(n, f, d, lo, hi, ...) \
-    { .name = n, .kind = CONF_INT, AT(f), .def = d, .min = lo, .max = hi, __VA_ARGS__ }
-#define SECONDS(n, f, d, ...) \
-    { .name = n, .kind = CONF_SECONDS, AT(f), .def = d, .max = INT_MAX, __VA_ARGS__ }
-#define MS(n, f, d, ...) \
-    { .name = n, .kind = CONF_MS, AT(f), .def = d, .max = INT64_MAX, __VA_ARGS__ }
-#define LONG(n, f, d, lo, hi, ...) \
-    { .name = n, .kind = CONF_LONG, AT(f), .def = d, .min = lo, .max = hi, __VA_ARGS__ }
-#define SIZE(n, f, d, lo, hi, ...) \
-    { .name = n, .kind = CONF_SIZE, AT(f), .def = d, .min = lo, .max = hi, __VA_ARGS__ }
-#define ENUM(n, f, d, names, ...) \
-    { .name = n, .kind = CONF_ENUM, AT(f), .def = d, .of = names, __VA_ARGS__ }
-#define TEXT(n, f, d, ...) { .name = n, .kind = CONF_TEXT, AT(f), .def_text = d, __VA_ARGS__ }
-#define LIST(n, f, ops, ...) { .name = n, .kind = CONF_LIST, AT(f), .list = &ops, __VA_ARGS__ }
+#define FIELDS_OF struct front_config
 
-#define NO_EFFECT(why) .status = CONF_NO_EFFECT, .note = why
-#define REFUSED(why) .status = CONF_REFUSED, .note = why
 #define NO_TLS NO_EFFECT("TLS is not built in")
 #define ONE_THREAD NO_EFFECT("one thread serves all clients")
 #define NO_AFFINITY NO_EFFECT("processor affinity is left to the supervisor (taskset, systemd)")
@@ -141,9 +124,9 @@ const struct conf_row front_config_rows[] = {
         .what = "mode of the unix socket, octal"),
     BOOL("protected-mode", protected_mode, true,
          .what = "without a password only this machine may connect"),
-    SECONDS("timeout", timeout, 0, .apply = apply_timers,
+    SECONDS("timeout", timeout, 0, 0, .apply = apply_timers,
         .what = "close a client that is idle so long; 0: never"),
-    SECONDS("tcp-keepalive", tcp_keepalive, 300, .apply = apply_timers,
+    SECONDS("tcp-keepalive", tcp_keepalive, 300, 0, .apply = apply_timers,
             .what = "seconds between probes of idle connections"),
     INT("maxclients", maxclients, 10000, 1, INT_MAX, .apply = apply_maxclients,
         .what = "connections at once"),

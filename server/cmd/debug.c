@@ -177,9 +177,6 @@ static void debug_protocol(struct call *c)
 
 static void debug_help(struct call *c);
 
-#define HELP(...)                                                                                  \
-    (const char *const[]) { __VA_ARGS__, NULL }
-
 static const struct debug_row rows[] = {
     { "ASSERT", 0, 0, debug_assert, HELP("ASSERT", "    End by a broken assertion.") },
     { "AOF-FLUSH-SLEEP", 1, 1, debug_aof_sleep,

@@ -10,8 +10,10 @@ struct debug_row {
     const char *name;
     int words_min, words_max; /* behind the name; max -1: any number */
     void (*run)(struct call *c);
-    const char *const *help; /* NULL-ended: the form, then indented lines */
+    const char *const *help; /* HELP(...): the form, then indented lines */
 };
+#define HELP(...) \
+    (const char *const[]) { __VA_ARGS__, NULL }
 
 /* Rows about keys and their storage; ends with a NULL name. */
 extern const struct debug_row debug_data_rows[];

@@ -202,9 +202,6 @@ static void debug_htstats(struct call *c)
     str_free(&text);
 }
 
-#define HELP(...)                                                                                  \
-    (const char *const[]) { __VA_ARGS__, NULL }
-
 const struct debug_row debug_data_rows[] = {
     { "DIGEST", 0, 0, debug_digest,
       HELP("DIGEST", "    Hash all data.") },

@@ -130,9 +130,6 @@ static void debug_restart(struct call *c)
     restart(c);
 }
 
-#define HELP(...)                                                                                  \
-    (const char *const[]) { __VA_ARGS__, NULL }
-
 const struct debug_row debug_tool_rows[] = {
     { "CLIENT-EVICTION", 0, 0, debug_client_eviction,
       HELP("CLIENT-EVICTION", "    Sort clients by what they hold.") },
