@@ -20,6 +20,7 @@
 #define WANTED_MS 300    /* a failover that was asked for waits so long for votes */
 #define AGAIN_MS 60      /* spread of the next try after votes that were split */
 #define TURN_LEAVING_MS 60
+#define LEAVING_MS 1000  /* longer than that no master waits to be replaced */
 #define PREFERRED_MS 60000 /* so long the hand-over to a preferred replica may still come */
 #define RESEND_MS 1000   /* SLAVEOF NO ONE is repeated when its replica still is a replica */
 
@@ -460,7 +461,9 @@ static void leaving(struct sn_group *g)
         sn_want(g, g->leave_at);
         return;
     }
+    bool late = now > g->leave_at + LEAVING_MS;
     g->leave_at = SN_NEVER;
+    if (late) return; /* we stood still meanwhile: it did not wait for us */
     /* Somebody else stands already, or there is nobody to take its place. */
     if (g->core->saved.current_epoch != g->leave_epoch || g->master->s_down || !sn_pick(g)) return;
     sn_failover_start(

@@ -68,8 +68,9 @@ static void progress(struct sn_instance *r)
         else
             sn_want(g, at);
     }
-    if (r->reconf == SN_RECONF_INPROG && r->facts.master_link_up)
-        reconf_to(r, SN_RECONF_DONE, SN_EVT_RECONF_DONE);
+    if (r->reconf != SN_RECONF_INPROG) return;
+    if (!follows(r, &g->fo.promoted->addr)) r->reconf = SN_RECONF_NONE; /* sent elsewhere: again */
+    else if (r->facts.master_link_up) reconf_to(r, SN_RECONF_DONE, SN_EVT_RECONF_DONE);
 }
 
 static unsigned in_progress(const struct sn_group *g)
@@ -158,11 +159,13 @@ static void correct(struct sn_instance *r, enum sn_evt evt)
 /* A newer leader would have had votes of a majority, so one of any majority would name its epoch.
  * Without this proof, and a fresh one, we may be the ones who are behind, just started for
  * instance, and the former master the present one. A later epoch may also be another group's: when
- * it is old enough for its result to be known, what they name for this group counts. */
-static bool config_is_newest(const struct sn_group *g)
+ * it is old enough for its result to be known, what they name for this group counts. What was heard
+ * before `since` proves nothing. */
+static bool config_is_newest(const struct sn_group *g, int64_t since)
 {
     const struct sn_core *core = g->core;
     int64_t fresh = core->now - 3 * core->params.publish_period;
+    if (since > fresh) fresh = since;
     uint64_t epoch = g->saved.config_epoch;
     bool calm = core->epoch_since <= fresh;
     unsigned n = core->saved.current_epoch == epoch || calm;
@@ -181,7 +184,7 @@ static void check_master(struct sn_instance *r)
     struct sn_group *g = r->group;
     int64_t grace = 4 * g->core->params.publish_period;
     if (!sn_master_sane(g)) return;
-    if (r->was_master && g->confirmed && config_is_newest(g)) correct(r, SN_EVT_CONVERT);
+    if (r->was_master && g->confirmed && config_is_newest(g, 0)) correct(r, SN_EVT_CONVERT);
     else if (up_for(r, grace) && passed(g, r->facts.role_since, grace)) correct(r, SN_EVT_CONVERT);
 }
 
@@ -202,7 +205,7 @@ static void check_other(struct sn_instance *r)
     struct sn_group *g = r->group;
     int64_t grace = g->saved.failover_timeout_ms;
     if (!sn_master_sane(g) || follows(r, &g->master->addr)) return;
-    if (missed_the_switch(r) && g->confirmed && config_is_newest(g)) {
+    if (missed_the_switch(r) && g->confirmed && config_is_newest(g, r->facts.master_since)) {
         correct(r, SN_EVT_FIX_CONFIG);
         return;
     }
