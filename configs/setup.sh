@@ -9,7 +9,8 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libev-dev lib
 test_packages="check redis-server redis-sentinel redis-tools"
 # Client libraries of tests/clients; those of node are its own affair (package-lock.json there).
 test_packages="$test_packages python3-redis libhiredis-dev php-cli php-redis php-nrk-predis ruby ruby-redis
-    libredis-perl gccgo-12 golang-github-fzambia-sentinel-dev haproxy python3-rq python3-celery python3-django-redis ruby-sidekiq"
+    libredis-perl gccgo-12 golang-github-fzambia-sentinel-dev haproxy
+    prometheus-redis-exporter python3-rq python3-celery python3-django-redis ruby-sidekiq"
 command -v node > /dev/null || test_packages="$test_packages nodejs"
 command -v npm > /dev/null || test_packages="$test_packages npm"
 
