@@ -82,6 +82,7 @@ void sn_conn_close(struct sn_core *core, struct sn_link *link, enum sn_conn conn
     struct sn_conn_state *c = &link->conn[conn];
     bool in_driver = c->phase == SN_CONNECTING || c->phase == SN_OPEN;
     if (c->phase == SN_CONNECTING) sn_connecting_ended(core);
+    if (c->phase == SN_OPEN && conn == SN_CMD) core->reached--;
     c->phase = SN_CLOSED;
     c->since = core->now;
     c->pending = 0;

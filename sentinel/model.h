@@ -216,6 +216,7 @@ struct sn_core {
     VEC(struct sn_group *) dirty;  /* touched in this step */
     VEC(struct sn_group *) waiting; /* until fewer connections are being made, oldest first */
     unsigned connecting;           /* connections that are being made */
+    size_t reached;                /* links with an open cmd connection */
     struct rng rng;
     uint32_t next_id;
     int64_t now;
@@ -225,6 +226,7 @@ struct sn_core {
     bool booted, myid_given;
     bool tilt;
     int64_t tilt_since;
+    int64_t forgiven, healed_at; /* of our own slowness lately, see tilt.h */
     unsigned simulate; /* SN_CRASH_* */
     struct sn_counters counters;
     struct sn_actions *out; /* list of the step that runs */

@@ -8,6 +8,7 @@
 #include "sentinel/view.h"
 
 #define RECONNECT_MS 100       /* between two attempts */
+#define RECONNECT_MAX_MS 2000
 #define CONNECT_SHORT_MS 250   /* on a LAN an answer comes in this time or never */
 #define CONNECT_LONG_MS 1500   /* every fourth attempt: far hosts, one lost SYN */
 #define RESOLVE_MS 1000        /* a name is asked for at most so often */
@@ -111,6 +112,12 @@ static void resolve(struct sn_instance *inst)
     inst->link->conn[SN_CMD].since = core->now;
 }
 
+/* Hundreds that are away are tried at most so often that the rest is not neglected. */
+static int64_t reconnect_ms(const struct sn_core *core)
+{
+    return clamp((int64_t)(core->links.n - core->reached), RECONNECT_MS, RECONNECT_MAX_MS);
+}
+
 static void try_connect(struct sn_instance *inst, enum sn_conn conn)
 {
     struct sn_core *core = inst->group->core;
@@ -119,7 +126,7 @@ static void try_connect(struct sn_instance *inst, enum sn_conn conn)
     bool stale_name =
         conn == SN_CMD && sn_addr_is_name(&inst->addr) &&
         (link->resolved_at == SN_NEVER || core->now - link->resolved_at >= RESOLVE_MS);
-    int64_t wait = stale_name || inst->addr.ip[0] ? RECONNECT_MS : RESOLVE_MS;
+    int64_t wait = stale_name || inst->addr.ip[0] ? reconnect_ms(core) : RESOLVE_MS;
     if (c->tried != SN_NEVER && core->now < c->tried + wait) {
         sn_want(inst->group, c->tried + wait);
         return;
@@ -191,6 +198,7 @@ void sn_link_up(struct sn_core *core, struct sn_link *link, enum sn_conn conn,
     struct sn_conn_state *c = &link->conn[conn];
     struct sn_instance *first = link->pacer;
     sn_connecting_ended(core);
+    core->reached += conn == SN_CMD;
     c->phase = SN_OPEN;
     c->since = c->heard = core->now;
     c->pending = c->tries = 0;
@@ -219,6 +227,7 @@ void sn_link_down(struct sn_core *core, struct sn_link *link, enum sn_conn conn)
     struct sn_conn_state *c = &link->conn[conn];
     if (c->phase != SN_CONNECTING && c->phase != SN_OPEN) return;
     if (c->phase == SN_CONNECTING) sn_connecting_ended(core);
+    else if (conn == SN_CMD) core->reached--;
     c->phase = SN_CLOSED; /* the driver knows: nothing to disconnect */
     sn_conn_close(core, link, conn);
     for (size_t i = 0; i < link->users.n; i++) sn_touch(link->users.at[i]->group);

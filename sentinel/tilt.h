@@ -6,7 +6,9 @@
  * its groups without another one (a second at least, tilt-period at most), which is as long as it
  * takes to see by itself who is down now. After any stall the whole time since the step before is
  * taken from the clocks of silence: nobody knows when in it the stall began, and the replies that
- * came meanwhile have not been read yet.
+ * came meanwhile have not been read yet. A machine on which that happens all the time must not put
+ * off decisions for ever: of short stalls twice the tilt-trigger is forgiven, and a quarter of the
+ * time that passes.
  * Monotonic time cannot jump, so only stalls are left. Pure. Tests: unit/sn_down, scenes. */
 #ifndef SENTINEL_TILT_H
 #define SENTINEL_TILT_H
