@@ -8,10 +8,12 @@
 #include "core/net/resolve.h"
 #include "core/sys/clock.h"
 #include "core/sys/file.h"
+#include "core/front/monitor.h"
 #include "core/sys/log.h"
 #include "replication/ahead.h"
 #include "replication/shell.h"
 
+#define SHOWN_BYTES 256 /* of the stream, around a command that fails */
 #define DRAIN_US 5000 /* of a turn, for what waited while a snapshot was loaded */
 #define SPOOL_TURN_BYTES (16 * 1024 * 1024)
 #define REFUSED_PAUSE_MS 5000 /* until a master is asked again that we did not want to copy */
@@ -346,16 +348,29 @@ static size_t look_ahead(struct replication *r, struct slice bytes)
     return covered > 0 ? at + covered : SIZE_MAX;
 }
 
+/* The command that could not be applied, and what came just before it. */
+static void show_failed(struct slice bytes, struct slice raw)
+{
+    struct buf text = { 0 };
+    const char *end = raw.p + (raw.n < SHOWN_BYTES ? raw.n : SHOWN_BYTES);
+    const char *from = raw.p - bytes.p > SHOWN_BYTES ? raw.p - SHOWN_BYTES : bytes.p;
+    monitor_quote(&text, slice_of(from, (size_t)(end - from)));
+    log_warning("Latest backlog is: '%.*s'", (int)buf_size(&text), buf_head(&text));
+    buf_free(&text);
+}
+
 static void apply_stream(struct replication *r, struct slice bytes)
 {
     struct link_command c;
     bool ok = true;
-    uint64_t errors = r->front->stats.unexpected_error_replies;
+    uint64_t errors = r->front->stats.unexpected_error_replies, known = errors;
     size_t seen = 0;
     for (;;) {
         if (r->link.scanned >= seen) seen = look_ahead(r, bytes);
         if (!ok || !link_next(&r->link, bytes, &c)) break;
         ok = r->host.apply(r->host.arg, c.argc, c.argv, c.raw);
+        if (r->front->stats.unexpected_error_replies != known) show_failed(bytes, c.raw);
+        known = r->front->stats.unexpected_error_replies;
     }
     /* A command that the master could run and we could not: the data differ. */
     if (r->front->stats.unexpected_error_replies != errors) digest_spoil(&r->digest);

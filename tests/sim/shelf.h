@@ -1,8 +1,8 @@
 /* shelf: where a simulated data server's feed puts blocks that memory should not hold.
  *
- * Stands for replication/overflow: keeps copies, and now and then can not: a full disk refuses for a
- * while, a bad one does not give back. Draws from a generator of its own, so that what else a seed
- * means does not depend on it. One in `struct data`; emptied by feed_free. */
+ * Stands for replication/overflow: keeps copies, and now and then can not: a full disk refuses for
+ * a while, a bad one does not give back. Draws from a generator of its own, so that what else a
+ * seed means does not depend on it. One in `struct data`; emptied by feed_free. */
 #ifndef TESTS_SIM_SHELF_H
 #define TESTS_SIM_SHELF_H
 
