@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
 
 from diff_grow import Grammar  # noqa: E402
+from diff_known import failed_field  # noqa: E402
 from diff_wire import Gone, Wire, encode, plain  # noqa: E402
 from differential import DATA_FAMILIES, Author  # noqa: E402
 from lib import REDIS_SERVER, TANIST, Client, ReplyError, Stage, wait_for  # noqa: E402
@@ -96,7 +97,9 @@ def write_batch(wires, author, r):
     items = []
     author.batch(items, r.choice("AB"), r.randrange(50, 300))
     for wire, group in itertools.groupby((i for i in items if i[0] == "cmd"), key=lambda i: i[1]):
-        words = [i[2] for i in group]
+        words = [i[2] for i in group if not failed_field(i[2])]
+        if not words:
+            continue
         wires[wire].send(b"".join(encode(w) for w in words))
         wires[wire].replies(len(words))
 
