@@ -47,7 +47,10 @@ bool sn_amnesia(const struct sn_group *g)
     const struct sn_facts *m = &g->master->facts;
     if (m->role != SN_ROLE_MASTER || m->info_at == SN_NEVER || m->keys < 0 || m->loading)
         return false;
-    if (sn_lineage_rank(g, m) <= SN_LINEAGE_MAX) return false;
+    /* It goes on where the last master was. One that was restored from an old snapshot continues an
+     * older history, which is no better. */
+    unsigned rank = sn_lineage_rank(g, m);
+    if (rank == 0 || rank == SN_LINEAGE_MAX) return false;
     for (size_t i = 0; i < g->replicas.n; i++)
         if (has_far_more(g->replicas.at[i], m->keys)) return true;
     return false;

@@ -268,10 +268,11 @@ class World:
         return seconds
 
     def two_writable(self, begin, end):
-        """For how long two masters acknowledged at the same time, in seconds; negative: a gap."""
+        """For how long two masters acknowledged at the same time, in seconds; negative: a gap. Of the older one the
+        time of the last question counts: its answer may have waited in a client that did not run."""
         servers = {}
-        for _, at, server, _ in self.acks():
-            if begin < at < end: servers.setdefault(server, [at, at])[1] = at
+        for asked, at, server, _ in self.acks():
+            if begin < at < end: servers.setdefault(server, [at, asked])[1] = asked
         spans = sorted(servers.values())
         return max((a[1] - b[0] for a, b in zip(spans, spans[1:])), default=None)
 

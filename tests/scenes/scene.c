@@ -162,7 +162,9 @@ static void give(struct scene *s, const struct delivery *d)
         break;
     default: break;
     }
+    bool refused = d->kind == SN_LINK_DOWN && d->integer;
     step(s, &(struct sn_event){ .kind = d->kind, .link = d->link, .conn = d->conn, .tag = d->tag,
+                                .refused = refused,
                                 .reply = &v, .local_ip = SLICE("10.0.0.100") });
 }
 

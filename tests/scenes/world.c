@@ -70,7 +70,9 @@ void world_connect(struct world *w, const struct sn_action *a)
     must(!find_conn(w, a->link, a->conn));
     vec_push(&w->conns, (struct conn){ a->link, a->conn, h, false });
     bool works = h && h->alive;
-    deliver(w, works ? SN_LINK_UP : SN_LINK_DOWN, a->link, a->conn, 2 * DELAY_MS);
+    struct delivery *d =
+        deliver(w, works ? SN_LINK_UP : SN_LINK_DOWN, a->link, a->conn, 2 * DELAY_MS);
+    d->integer = !works; /* refused */
 }
 
 void world_disconnect(struct world *w, uint32_t link, enum sn_conn conn)
