@@ -33,6 +33,7 @@
 #define CHECK_ERRORS_MAX 100 /* more do not help the reader */
 
 struct state_in {
+    const char *dir; /* lent */
     VEC(const struct conf_line *) lines;
     VEC(struct sn_line_in) in;
     VEC(struct slice *) blocks;
@@ -40,14 +41,28 @@ struct state_in {
     VEC(struct slice) newer;     /* groups of which the state file has a newer configuration */
 };
 
-static bool names_bad_script(const struct slice *argv, int argc)
+/* Paths of scripts count from the folder that `dir` names, wherever it stands. */
+static const char *folder_of(const struct conf_lines *lines)
 {
-    char path[1024];
+    const char *dir = "";
+    for (size_t i = 0; i < lines->line.n; i++) {
+        const struct conf_line *l = &lines->line.at[i];
+        if (l->words == 2 && slice_ieqz(str_slice(l->word[0]), "dir")) dir = str_c(l->word[1]);
+    }
+    return dir;
+}
+
+static bool names_bad_script(const char *dir, const struct slice *argv, int argc)
+{
+    char path[1024], full[2048];
     if (argc < 3) return false;
     if (!slice_ieqz(argv[0], "notification-script") &&
         !slice_ieqz(argv[0], "client-reconfig-script"))
         return false;
-    return !script_runnable(slice_cstr(argv[2], path, sizeof(path)));
+    slice_cstr(argv[2], path, sizeof(path));
+    if (dir[0] && path[0] != '/') snprintf(full, sizeof(full), "%s/%s", dir, path);
+    else text_copy(full, sizeof(full), path);
+    return !script_runnable(full);
 }
 
 static void take_line(void *to, const struct conf_line *line)
@@ -61,7 +76,7 @@ static void take_line(void *to, const struct conf_line *line)
     vec_push(&st->lines, line);
     vec_push(&st->in, (struct sn_line_in){ .argv = argv,
                                            .argc = (int)n,
-                                           .bad_script = names_bad_script(argv, (int)n) });
+                                           .bad_script = names_bad_script(st->dir, argv, (int)n) });
 }
 
 static void state_in_free(struct state_in *st)
@@ -284,7 +299,7 @@ static void read_log(struct sentinel *s, struct state_in *st)
 
 enum err state_file_load(struct sentinel *s)
 {
-    struct state_in st = { 0 };
+    struct state_in st = { .dir = folder_of(&s->start->lines) };
     size_t bad = 0;
     sentinel_config_lines(&s->start->lines, take_line, &st);
     read_log(s, &st);
@@ -305,7 +320,7 @@ static void leave_out(struct state_in *st, size_t at)
 void state_file_check(struct conf_lines *lines)
 {
     static const char any_id[] = "0000000000000000000000000000000000000000";
-    struct state_in st = { 0 };
+    struct state_in st = { .dir = folder_of(lines) };
     sentinel_config_lines(lines, take_line, &st);
     for (int errors = 0; errors < CHECK_ERRORS_MAX; errors++) {
         struct sn_core *core = sn_core_new(0, any_id);

@@ -197,6 +197,17 @@ dir "%s"
 """
 
 
+def test_script_beside_dir():
+    """A script's path counts from the folder that `dir` names, in the start's check too."""
+    with Stage() as stage:
+        folder = os.path.join(stage.folder, "work")
+        os.makedirs(folder)
+        os.chmod(write_file(os.path.join(folder, "tell.sh"), "#!/bin/sh\n"), 0o755)
+        s = stage.sentinel(f"dir {folder}\nsentinel monitor mm 127.0.0.1 {free_port()} 1\n"
+                           "sentinel notification-script mm ./tell.sh", binary=OURS)
+        assert flat(s.cmd("SENTINEL", "MASTER", "mm"))["notification-script"] == "./tell.sh"
+
+
 def test_file_rewrite():
     with Stage() as stage:
         master = stage.server(binary=REDIS_SERVER)
