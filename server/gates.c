@@ -204,6 +204,7 @@ static bool busy(struct call *c)
 {
     struct server *s = server_of(c);
     if (__builtin_expect(!scripting_running(s->scripts), 1)) return true;
+    if (!loading(c)) return false; /* a script of the append-only file */
     const char *text = scripting_busy(s->scripts);
     if (!text || c->row->flags & CMD_ALLOW_BUSY) return true;
     return refuse(c, text);

@@ -409,8 +409,7 @@ static void on_aof_load(void *arg, bool ok)
         go_live(s);
         return;
     }
-    log_warning("Fatal error loading the DB, check server logs. Exiting.");
-    s->exit_code = 1;
+    s->exit_code = 1; /* the reason is the log's last line, where tools look for it */
     loop_stop(s->loop);
 }
 

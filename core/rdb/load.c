@@ -268,7 +268,7 @@ static bool read_foot(struct rdb_loader *l)
     uint64_t want;
     if (!rdb_get_u64(l->in, &want)) return false;
     if (l->in->checksum && want && want != l->in->crc)
-        return rdb_in_fail(l->in, ERR_CHECKSUM, "Wrong RDB checksum expected: %llx but got %llx",
+        return rdb_in_fail(l->in, ERR_CHECKSUM, "RDB CRC error: expected %llx but got %llx",
                            (unsigned long long)want, (unsigned long long)l->in->crc);
     l->phase = AT_END;
     return true;

@@ -1,6 +1,7 @@
 /* FLUSHDB and FLUSHALL: always told to replicas, also when nothing was there. */
 #include "server/cmd/families.h"
 #include "server/cmd/keyed.h"
+#include "server/persist/snapshot.h"
 
 static bool flush_option(struct call *c, bool *lazily)
 {
@@ -17,17 +18,29 @@ static bool flush_option(struct call *c, bool *lazily)
     return true;
 }
 
-static void flush(struct call *c, int db)
+static void flush(struct call *c, int db, bool lazily)
 {
-    bool lazily;
-    if (!flush_option(c, &lazily)) return;
     c->changed += (int64_t)ks_flush(ks_of(c), db, lazily);
     call_force(c);
     reply_ok(c);
 }
 
-static void cmd_flushdb(struct call *c) { flush(c, c->client->db); }
-static void cmd_flushall(struct call *c) { flush(c, -1); }
+static void cmd_flushdb(struct call *c)
+{
+    bool lazily;
+    if (flush_option(c, &lazily)) flush(c, c->client->db, lazily);
+}
+
+/* The snapshot file too is to forget the data, at once. */
+static void cmd_flushall(struct call *c)
+{
+    bool lazily;
+    struct server *s = server_of(c);
+    if (!flush_option(c, &lazily)) return;
+    snapshot_give_up(s->snapshot);
+    flush(c, -1, lazily);
+    if (!s->loading && !s->replaying) snapshot_flushed(s->snapshot);
+}
 
 static const char *const flush_hints[] = { "request_policy:all_shards",
                                            "response_policy:all_succeeded", NULL };

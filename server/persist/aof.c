@@ -429,7 +429,10 @@ enum err aof_enable(struct aof *a, bool on, struct errmsg *msg)
         if (e && e != ERR_NOTFOUND) return e;
     }
     begin(a);
-    return ERR_NONE;
+    if (snapshot_running(a->s->snapshot)) return ERR_NONE;
+    enum err e = aof_rewrite_start(a, msg); /* who asks next sees it run */
+    if (e) stop(a);
+    return e;
 }
 
 void aof_restart(struct aof *a)

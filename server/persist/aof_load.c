@@ -411,7 +411,8 @@ static enum err open_file(struct aof_loader *l, struct errmsg *msg)
     l->path = aof_path(l->s->config, file_of(l)->name);
     l->fd = open(l->path.p, O_RDONLY | O_CLOEXEC);
     if (l->fd < 0 && errno == ENOENT)
-        return err_set(msg, ERR_NOTFOUND, "The AOF file %s doesn't exist", file_of(l)->name);
+        return err_set(msg, ERR_NOTFOUND, "Unable to obtain the AOF file %s length. stat: %s",
+                       file_of(l)->name, strerror(ENOENT));
     if (l->fd < 0 || fstat(l->fd, &st) != 0)
         return err_set(msg, ERR_IO,
                        "Fatal error: can't open the append log file %s for reading: %s", l->path.p,

@@ -142,7 +142,9 @@ static void put_name(struct buf *out, const char *name)
     }
     buf_putc(out, '"');
     for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+        const char *named = memchr("\n\r\t\a\b", *c, 5);
         if (*c == '"' || *c == '\\') buf_fmt(out, "\\%c", *c);
+        else if (named) buf_fmt(out, "\\%c", "nrtab"[named - "\n\r\t\a\b"]);
         else if (*c < ' ' || *c >= 127) buf_fmt(out, "\\x%02x", *c);
         else buf_putc(out, (char)*c);
     }

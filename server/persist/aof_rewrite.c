@@ -236,7 +236,10 @@ void aof_rewrite_cancel(struct aof *a)
 {
     bool ok = a->rewrite_ok;
     int failures = a->failures;
-    if (a->making) snapshot_kill(a->s->snapshot);
+    if (a->making) {
+        log_notice("Killing AOF child: the rewrite is given up");
+        snapshot_kill(a->s->snapshot);
+    }
     a->rewrite_ok = ok; /* called off, not failed */
     a->failures = failures;
     drop_temp_incr(a);

@@ -401,3 +401,16 @@ void snapshot_cron(struct snapshot *p)
     bool again = p->scheduled && (p->fig.ok || now_s - p->try_s > RETRY_AFTER_S);
     if (at || again) snapshot_start(p, SNAPSHOT_TO_FILE, NULL, &msg);
 }
+
+void snapshot_give_up(struct snapshot *p)
+{
+    if (!snapshot_running(p) || p->form != SNAPSHOT_TO_FILE) return;
+    log_notice("FLUSHALL: the background save under way is given up");
+    snapshot_kill(p);
+}
+
+void snapshot_flushed(struct snapshot *p)
+{
+    struct errmsg msg;
+    if (snapshot_has_points(p)) snapshot_save_now(p, &msg);
+}

@@ -294,7 +294,7 @@ def test_manifests_that_are_refused():
         (b"file a.1.base.rdb seq 1 type b\nfile a.2.base.rdb seq 2 type b\n", "Found duplicate base file information"),
         (b"file a.2.incr.aof seq 2 type i\n" + INCR_1, "Found a non-monotonic sequence number"),
         (b"file " + b"x" * 1100 + b" seq 1 type i\n", "too long line"),
-        (INCR_1, "The AOF file a.1.incr.aof doesn't exist"),
+        (INCR_1, "Unable to obtain the AOF file a.1.incr.aof length. stat: No such file or directory"),
     ]
     for i, (text, expected) in enumerate(cases):
         refused(f"m{i}", text, expected)
@@ -497,3 +497,19 @@ def test_shutdown_keeps_all():
         assert "Calling fsync() on the AOF file" in p.logged()
         p = loaded(stage.server("--appendonly", "yes", name=os.path.basename(p.folder)))
         assert p.cmd("DEBUG", "DIGEST") == digest
+
+
+@ours_only
+def test_switched_on_runs_at_once():
+    """Who asks behind CONFIG SET sees the rewrite run, or done."""
+    with Stage() as stage:
+        p = stage.server(*["--appendfilename", 'a "\n b.aof'])
+        with p.client() as c:
+            c.cmd("SET", "k", 1)
+            for _ in range(3):
+                c.cmd("CONFIG", "SET", "appendonly", "yes")
+                i = c.info("persistence")
+                assert i["aof_rewrite_in_progress"] == "1" and i["aof_rewrite_scheduled"] == "0", i
+                rewritten(c)
+                c.cmd("CONFIG", "SET", "appendonly", "no")
+        assert 'file "a \\"\\n b.aof.3.base.rdb" seq 3 type b\n' in manifest(p, 'a "\n b.aof')

@@ -127,6 +127,29 @@ def test_failed_saves_refuse_writes():
         open(p.log_path, "w").close()
 
 
+def test_flushall_empties_the_file():
+    """A save under way is given up; with save points the file is replaced at once by an empty one."""
+    with Stage() as stage:
+        p = stage.server("--rdb-key-save-delay", 100000, name="n")
+        path = os.path.join(p.folder, "dump.rdb")
+        with p.client() as c:
+            c.cmd("DEBUG", "POPULATE", 1000)
+            c.cmd("BGSAVE")
+            assert c.info("persistence")["rdb_bgsave_in_progress"] == "1"
+            c.cmd("FLUSHALL")
+            wait_for("the save to end", lambda: c.info("persistence")["rdb_bgsave_in_progress"] == "0")
+            assert not os.path.exists(path)
+            assert int(c.info("persistence")["rdb_changes_since_last_save"]) > 900
+            c.cmd("CONFIG", "SET", "rdb-key-save-delay", 0)
+            c.cmd("SET", "k", 1)
+            c.cmd("SAVE")
+            c.cmd("CONFIG", "SET", "save", "3600 1000000")
+            c.cmd("FLUSHALL")
+        p.kill()
+        p.wait()
+        assert stage.server(name="n").cmd("DBSIZE") == 0
+
+
 def refused(folder, *words, options=()):
     """Starting in the folder ends with 1, soon, and says one of the words."""
     got = run(TANIST, "--port", free_port(), "--save", "", *options, cwd=folder, timeout=20)
@@ -161,10 +184,10 @@ def test_damaged_files():
         write(b"REDIS9999" + good[9:])
         refused(folder, "Can't handle RDB format version 9999")
         write(good[:-1] + bytes([good[-1] ^ 1]))
-        refused(folder, "Wrong RDB checksum")
+        refused(folder, "RDB CRC error")
         middle = len(good) // 2  # inside the random value: only the sum can know
         write(good[:middle] + bytes([good[middle] ^ 4]) + good[middle + 1:])
-        refused(folder, "Wrong RDB checksum")
+        refused(folder, "RDB CRC error")
         write(good + b"tail")
         again = stage.server(name="data")
         check(again)

@@ -125,7 +125,7 @@ def test_the_start_is_what_is_saved():
                         c.pipeline([("SWAPDB", 0, 2), ("SELECT", 1), ("FLUSHDB", "ASYNC"), ("SWAPDB", 1, 0),
                                     ("SET", "in its place", 1)])
                     if round == 2:
-                        c.cmd("FLUSHALL", "SYNC")
+                        c.pipeline([w for db in range(15, -1, -1) for w in (("SELECT", db), ("FLUSHDB", "SYNC"))])
                     info = c.info("persistence")
                     assert info["rdb_bgsave_in_progress"] == "1" and int(info["current_save_keys_total"]) > 0
                     wait_for("the end", lambda: not saving(c))

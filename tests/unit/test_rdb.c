@@ -335,7 +335,7 @@ START_TEST(clear_refusals)
     refused(BYTES("REDIS0010\x00\xc4"), ERR_FORMAT, "unknown string encoding 4");
     refused(BYTES("REDIS0010\xfe\x80\x00\x01\x00\x00"), ERR_RANGE, "number 65536");
     refused(BYTES("REDIS0010\xfe\x10\x00\x01" "a" "\x01" "b\xff"), ERR_RANGE, "database 16");
-    refused(BYTES("REDIS0010\xff" "12345678"), ERR_CHECKSUM, "Wrong RDB checksum");
+    refused(BYTES("REDIS0010\xff" "12345678"), ERR_CHECKSUM, "RDB CRC error");
 }
 END_TEST
 
