@@ -50,7 +50,6 @@ void link_configure(struct link *l, const struct link_settings *s)
 {
     l->set = *s;
     if (l->set.user == NULL) l->set.user = "";
-    if (l->set.password == NULL) l->set.password = "";
     if (l->set.announce_ip == NULL) l->set.announce_ip = "";
 }
 

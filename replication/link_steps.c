@@ -51,12 +51,12 @@ static enum link_verdict answer_ping(struct link *l, struct slice line, struct l
 
 /* ---- AUTH and REPLCONF: who we are and what we can ---- */
 
-static bool wants_auth(const struct link *l) { return l->set.password[0] != '\0'; }
+static bool wants_auth(const struct link *l) { return l->set.password.n > 0; }
 
 static void send_auth(struct link *l, struct buf *out)
 {
-    if (l->set.user[0]) words(out, SLICE("AUTH"), slice_z(l->set.user), slice_z(l->set.password));
-    else words(out, SLICE("AUTH"), slice_z(l->set.password));
+    if (l->set.user[0]) words(out, SLICE("AUTH"), slice_z(l->set.user), l->set.password);
+    else words(out, SLICE("AUTH"), l->set.password);
 }
 
 static enum link_verdict answer_auth(struct link *l, struct slice line, struct link_actions *out)

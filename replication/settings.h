@@ -10,7 +10,8 @@
 struct repl_settings {
     int port;                    /* our own listening port, told to the master */
     const char *bind_source;     /* bind-source-addr or NULL; texts are lent until the next ones */
-    const char *masterauth, *masteruser; /* "" none */
+    struct slice masterauth;
+    const char *masteruser; /* "" none */
     const char *announce_ip;     /* "" none */
     int announce_port;           /* 0: port */
     int ping_period_s, timeout_s;

@@ -189,7 +189,7 @@ static void on_flush(void *arg)
 static enum err apply_requirepass(void *owner, struct errmsg *m)
 {
     struct sentinel *s = owner;
-    if (s->core) str_setz(&s->core->self.requirepass, s->config.front.requirepass);
+    if (s->core) str_set(&s->core->self.requirepass, str_slice(s->config.front.requirepass));
     if (s->front) return front_set_requirepass(s->front, m);
     return ERR_NONE;
 }

@@ -98,7 +98,8 @@ struct server_config {
 
     /* replication */
     struct server_replicaof replicaof;
-    char *masteruser, *masterauth;
+    char *masteruser;
+    struct str masterauth;
     bool replica_serve_stale_data, replica_read_only, replica_ignore_maxmemory;
     bool replica_lazy_flush, replica_announced, replica_ignore_disk_write_errors;
     char *replica_announce_ip;

@@ -176,6 +176,21 @@ static enum err on_proc_title(void *owner, struct errmsg *m)
     return ERR_NONE;
 }
 
+enum err server_apply_oom(void *server, struct errmsg *m)
+{
+    static const enum oom_mode modes[] = { [OOM_SCORE_NO] = OOM_LEAVE,
+                                           [OOM_SCORE_RELATIVE] = OOM_RELATIVE,
+                                           [OOM_SCORE_ABSOLUTE] = OOM_ABSOLUTE };
+    struct server *s = server;
+    const struct front_config *c = s->front_config;
+    struct errmsg why;
+    int value = c->oom_score_adj_values[s->is_master ? 0 : 1];
+    enum err e = oom_apply(&s->oom, modes[c->oom_score_adj], value, &why);
+    if (e == ERR_NONE) return ERR_NONE;
+    log_warning("%s", why.text);
+    return err_set(m, e, "Failed to apply new oom_score_adj configuration, check server logs.");
+}
+
 static enum err on_allocator(void *owner, struct errmsg *m)
 {
     struct server *s = owner;
@@ -198,5 +213,6 @@ void server_hooks(struct front_config_hooks *hooks, void *server)
         .timers = on_timers,
         .proc_title = on_proc_title,
         .allocator = on_allocator,
+        .oom = server_apply_oom,
     };
 }

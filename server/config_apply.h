@@ -17,6 +17,8 @@ enum err server_apply_memory(void *server, struct errmsg *m);     /* maxmemory, 
 /* repl-*, min-replicas-*, replica-*, masterauth, masteruser */
 enum err server_apply_replication(void *server, struct errmsg *m);
 enum err server_apply_backlog(void *server, struct errmsg *m);     /* repl-backlog-size */
+/* oom-score-adj, -values; and when the role changes */
+enum err server_apply_oom(void *server, struct errmsg *m);
 enum err server_apply_types(void *server, struct errmsg *m);       /* *-max-listpack-*, ... */
 enum err server_apply_notify(void *server, struct errmsg *m);      /* notify-keyspace-events */
 

@@ -159,7 +159,7 @@ const struct conf_row server_config_rows[] = {
     LIST("replicaof", replicaof, server_list_replicaof, .alias = "slaveof", .flags = CONF_START,
          .what = "host and port of our master"),
     TEXT("masteruser", masteruser, NULL, REPL, .what = "user name for our master"),
-    TEXT("masterauth", masterauth, NULL, .flags = CONF_SECRET, REPL,
+    BYTES("masterauth", masterauth, .flags = CONF_SECRET, REPL,
          .what = "password for our master"),
     BOOL("replica-serve-stale-data", replica_serve_stale_data, true,
          .alias = "slave-serve-stale-data", REPL,

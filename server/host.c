@@ -13,6 +13,7 @@
 #include "replication/replication.h"
 #include "server/block.h"
 #include "server/config.h"
+#include "server/config_apply.h"
 #include "server/dataset.h"
 #include "server/demotion.h"
 #include "server/fencing.h"
@@ -190,6 +191,7 @@ static void on_role_changed(void *arg, bool is_master)
     s->is_master = is_master;
     fencing_role(s->fencing, is_master);
     log_set_role(is_master ? 'M' : 'S');
+    (void)server_apply_oom(s, NULL); /* a role has its own score; a failure is logged */
     if (is_master)
         txn_discard(s->master_client);
     else
@@ -240,7 +242,7 @@ static void fill_settings(const struct server *s, struct repl_settings *o)
     *o = (struct repl_settings){
         .port = c->front.port,
         .bind_source = c->front.bind_source_addr[0] ? c->front.bind_source_addr : NULL,
-        .masterauth = c->masterauth,
+        .masterauth = str_slice(c->masterauth),
         .masteruser = c->masteruser,
         .announce_ip = c->replica_announce_ip,
         .announce_port = c->replica_announce_port,

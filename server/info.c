@@ -40,7 +40,7 @@ void info_count_clients(const struct server *s, struct info_clients *out)
         const struct session *se = session_get(cl);
         uint64_t mem = client_mem(cl);
         out->connected += !(cl->flags & CLIENT_REPLICA);
-        out->blocked += (cl->flags & CLIENT_BLOCKED) != 0;
+        out->blocked += (cl->flags & (CLIENT_BLOCKED | CLIENT_PAUSED)) != 0;
         out->tracking += (cl->flags & CLIENT_TRACKING) != 0;
         out->pubsub += pubsub_active(cl);
         out->watching += se && se->watched_n;

@@ -17,6 +17,7 @@
 #include "server/migrate.h"
 #include "server/persist/snapshot.h"
 #include "server/persist/aof.h"
+#include "server/own_keys.h"
 #include "server/script/scripting.h"
 #include "server/server.h"
 #include "server/tracking.h"
@@ -196,8 +197,9 @@ static void stats_rest(struct server *s, struct buf *out)
             pubsub_count(s->front, PUBSUB_SHARD));
     buf_fmt(out,
             "latest_fork_usec:%lld\r\ntotal_forks:%llu\r\nmigrate_cached_sockets:%zu\r\n"
-            "slave_expires_tracked_keys:0\r\n",
-            (long long)p->fork_us, ull(p->forks), migrations_links(s->migrations));
+            "slave_expires_tracked_keys:%zu\r\n",
+            (long long)p->fork_us, ull(p->forks), migrations_links(s->migrations),
+            own_keys_count(s->own_keys));
     buf_putz(out,
              "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
              "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\ncurrent_active_defrag_"

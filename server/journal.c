@@ -29,6 +29,7 @@ struct journal {
     unsigned said;    /* of the running call */
     unsigned limit;   /* sinks that journal_limit leaves */
     bool forgotten;   /* journal_forget, until the unit's end */
+    bool loose;       /* call_loose, until the next unit */
     size_t own_at;    /* where the running call's own words belong among ops */
     int64_t now_ms;
     struct buf bytes;
@@ -113,12 +114,12 @@ static void emit(struct journal *j, unsigned to)
     for (size_t i = 0; i < j->ops.n; i++)
         for (int k = 0; k < JOURNAL_SINKS; k++)
             n[k] += (j->ops.at[i].to & to & 1u << k) != 0;
-    wrap(j, n, SLICE("*1\r\n$5\r\nMULTI\r\n"));
+    if (!j->loose) wrap(j, n, SLICE("*1\r\n$5\r\nMULTI\r\n"));
     for (size_t i = 0; i < j->ops.n; i++) {
         const struct journal_op *op = &j->ops.at[i];
         append(j, op->to & to, op->db, slice_of(j->bytes.data + op->from, op->size));
     }
-    wrap(j, n, SLICE("*1\r\n$4\r\nEXEC\r\n"));
+    if (!j->loose) wrap(j, n, SLICE("*1\r\n$4\r\nEXEC\r\n"));
 }
 
 static void close_unit(struct journal *j)
@@ -149,6 +150,7 @@ void call_also(struct call *c, int argc, const struct slice *argv)
 }
 
 void call_silent(struct call *c) { of(c)->said |= SAID_SILENT; }
+void call_loose(struct call *c) { of(c)->loose = of(c)->depth == 1; }
 void call_force(struct call *c) { of(c)->said |= SAID_FORCED; }
 void call_force_replicas(struct call *c) { of(c)->said |= SAID_FORCED_REPLICAS; }
 
@@ -170,6 +172,7 @@ void journal_begin(struct call *c)
     struct journal *j = s->journal;
     if (j->depth++ == 0) {
         j->now_ms = c->now_ms;
+        j->loose = false;
         /* The master's own bytes go to the file as they came. */
         j->mute = c->client->flags & CLIENT_MASTER ? TO_FILE : 0;
     }
@@ -226,6 +229,7 @@ void journal_open(struct journal *j, int64_t now_ms)
 {
     if (j->depth++ == 0) {
         j->now_ms = now_ms;
+        j->loose = false;
         j->mute = 0;
     }
 }

@@ -41,6 +41,10 @@ void call_force(struct call *c);
 /* It goes to the replicas, and not to the file (PUBLISH). */
 void call_force_replicas(struct call *c);
 
+/* What it changes by the way (keys that turn out to be past their deadlines) does not belong
+ * together: no MULTI, unless it is part of a larger unit. */
+void call_loose(struct call *c);
+
 /* Shorthand: call_replace_words(c, SLICE("DEL"), key). */
 #define call_replace_words(c, ...)                                                                 \
     call_replace((c), (int)(sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice)),       \

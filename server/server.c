@@ -439,6 +439,7 @@ static bool load_at_start(struct server *s)
 static bool open_doors(struct server *s)
 {
     struct errmsg msg;
+    (void)server_apply_oom(s, NULL); /* a failure is logged */
     if (!rename_commands(s)) return false;
     if (front_load_users(s->front, &msg)) {
         log_warning("%s", msg.text);

@@ -10,6 +10,7 @@
 #include "core/front/front.h"
 #include "core/sys/bg.h"
 #include "core/sys/child.h"
+#include "core/sys/oom.h"
 #include "core/types/limits.h"
 
 struct conf;
@@ -78,6 +79,7 @@ struct server {
     uint64_t dirty;                    /* changes since the last save */
     int64_t started_wall_ms;
     size_t peak_mem, startup_mem;      /* of mem_used() */
+    struct oom_score oom;
     uint64_t lazy_freed;               /* objects freed in the background */
     struct loop_hook *before_sleep;
     struct loop_signal *child_signal;

@@ -370,7 +370,7 @@ static void run_queued(struct call *c, const struct queued *q)
                           .app = c->app,
                           .out = c->out };
     /* Rights may have been taken away since the command was queued. */
-    if (dispatch_acl(&inner)) dispatch_call(&inner);
+    if (dispatch_acl_again(&inner)) dispatch_call(&inner);
 }
 
 static void cmd_exec(struct call *c)

@@ -10,7 +10,7 @@ static const char *const kinds[] = {
     [CONF_BOOL] = "yes or no", [CONF_INT] = "integer", [CONF_SECONDS] = "seconds",
     [CONF_LONG] = "integer",   [CONF_MS] = "ms",       [CONF_SIZE] = "bytes",
     [CONF_PERCENT_OR_SIZE] = "bytes or percent",       [CONF_ENUM] = "name",
-    [CONF_TEXT] = "text",      [CONF_LIST] = "words",
+    [CONF_TEXT] = "text",      [CONF_BYTES] = "text",  [CONF_LIST] = "words",
 };
 static const char *const statuses[] = {
     [CONF_WORKS] = "works", [CONF_NO_EFFECT] = "no effect", [CONF_REFUSED] = "refused",

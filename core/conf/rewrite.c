@@ -251,6 +251,8 @@ static void row_text(const struct conf_row *row, const void *field, struct buf *
         print_size(out, (uint64_t)*(const int64_t *)field);
     } else if (row->kind == CONF_TEXT) {
         conf_quote_always(out, slice_z(*(char *const *)field));
+    } else if (row->kind == CONF_BYTES) {
+        conf_quote_always(out, str_slice(*(const struct str *)field));
     } else {
         conf_print(row, field, out);
     }
@@ -282,6 +284,12 @@ static bool says_the_same(const struct conf_row *row, const void *field,
 
 void conf_rewrite_all(struct conf_rewrite *w) { w->all = true; }
 
+static bool is_empty_text(const struct conf_row *row, const void *field)
+{
+    if (row->kind == CONF_BYTES) return ((const struct str *)field)->n == 0;
+    return row->kind == CONF_TEXT && **(char *const *)field == 0;
+}
+
 static void one_line_row(struct conf_rewrite *w, const struct conf_row *row, const void *field)
 {
     /* The last line of a directive is the one that counts at load, so it is looked at first. */
@@ -292,8 +300,7 @@ static void one_line_row(struct conf_rewrite *w, const struct conf_row *row, con
         return;
     }
     bool is_default = conf_is_default(row, field);
-    bool unset = row->kind == CONF_TEXT && **(char *const *)field == 0;
-    if (is_default && unset) return;
+    if (is_default && is_empty_text(row, field)) return;
     struct buf text = { 0 };
     row_text(row, field, &text);
     bool force = w->all || !is_default || (row->flags & CONF_FORCE);

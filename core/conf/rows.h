@@ -30,6 +30,7 @@
 #define ENUM(n, f, d, names, ...) \
     { .name = n, .kind = CONF_ENUM, AT(f), .def = d, .of = names, __VA_ARGS__ }
 #define TEXT(n, f, d, ...) { .name = n, .kind = CONF_TEXT, AT(f), .def_text = d, __VA_ARGS__ }
+#define BYTES(n, f, ...) { .name = n, .kind = CONF_BYTES, AT(f), __VA_ARGS__ }
 #define LIST(n, f, ops, ...) { .name = n, .kind = CONF_LIST, AT(f), .list = &ops, __VA_ARGS__ }
 
 #define NO_EFFECT(why) .status = CONF_NO_EFFECT, .note = why

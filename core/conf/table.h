@@ -6,7 +6,8 @@
  *
  *     CONF_BOOL bool · CONF_INT, CONF_SECONDS, CONF_ENUM int · CONF_LONG, CONF_MS int64_t
  *     CONF_SIZE uint64_t bytes · CONF_PERCENT_OR_SIZE int64_t, a percentage is negative
- *     CONF_TEXT char *, never NULL · CONF_LIST the struct of its conf_list_ops
+ *     CONF_TEXT char *, never NULL · CONF_BYTES struct str, a text that may have zero bytes
+ *     CONF_LIST the struct of its conf_list_ops
  *
  * Life: conf_init, conf_add for each part (fills in the defaults), conf_load, conf_set, conf_free.
  * Setting live is all or nothing: every value is read and checked first, then all are put in place,
@@ -37,6 +38,7 @@ enum conf_kind {
     CONF_PERCENT_OR_SIZE,
     CONF_ENUM,
     CONF_TEXT,
+    CONF_BYTES,
     CONF_LIST,
 };
 

@@ -22,6 +22,7 @@ size_t value_size(const struct conf_row *row)
     case CONF_PERCENT_OR_SIZE: return sizeof(int64_t);
     case CONF_SIZE: return sizeof(uint64_t);
     case CONF_TEXT: return sizeof(char *);
+    case CONF_BYTES: return sizeof(struct str);
     case CONF_LIST: return row->list->size;
     }
     must_not_reach("a kind without size");
@@ -48,6 +49,7 @@ static int64_t number_of(const struct conf_row *row, const void *field)
 void value_init(const struct conf_row *row, void *field)
 {
     if (row->kind == CONF_TEXT) *(char **)field = mem_strdup(row->def_text ? row->def_text : "");
+    else if (row->kind == CONF_BYTES) *(struct str *)field = (struct str){ 0 };
     else if (row->kind == CONF_LIST) row->list->init(field);
     else number_put(row, field, row->def);
 }
@@ -55,6 +57,7 @@ void value_init(const struct conf_row *row, void *field)
 void value_copy(const struct conf_row *row, void *to, const void *from)
 {
     if (row->kind == CONF_TEXT) *(char **)to = mem_strdup(*(char *const *)from);
+    else if (row->kind == CONF_BYTES) *(struct str *)to = str_new(str_slice(*(const struct str *)from));
     else if (row->kind == CONF_LIST) row->list->copy(to, from);
     else memcpy(to, from, value_size(row));
 }
@@ -64,6 +67,8 @@ void value_free(const struct conf_row *row, void *field)
     if (row->kind == CONF_TEXT) {
         mem_free(*(char **)field);
         *(char **)field = NULL;
+    } else if (row->kind == CONF_BYTES) {
+        str_free(field);
     } else if (row->kind == CONF_LIST) {
         row->list->free(field);
     }
@@ -201,6 +206,13 @@ static enum err read_text(const struct conf_row *row, void *field, struct slice 
     return ERR_NONE;
 }
 
+static enum err read_bytes(const struct conf_row *row, void *field, struct slice w,
+                           struct errmsg *m)
+{
+    str_set(field, w);
+    return ERR_NONE;
+}
+
 void conf_put_text(char **field, struct slice value)
 {
     char *copy = mem_strndup(value.p ? value.p : "", value.n);
@@ -216,6 +228,7 @@ static enum err read_kind(const struct conf_row *row, void *field, const struct 
         [CONF_BOOL] = read_bool,    [CONF_INT] = read_integer, [CONF_SECONDS] = read_integer,
         [CONF_LONG] = read_integer, [CONF_MS] = read_integer,  [CONF_SIZE] = read_size,
         [CONF_PERCENT_OR_SIZE] = read_percent,                 [CONF_TEXT] = read_text,
+        [CONF_BYTES] = read_bytes,
     };
     if (row->kind == CONF_LIST) return row->list->read(field, word, n, live, m);
     bool several = row->kind == CONF_ENUM && (row->flags & CONF_BITS);
@@ -282,6 +295,7 @@ void conf_print(const struct conf_row *row, const void *field, struct buf *out)
     switch (row->kind) {
     case CONF_BOOL: buf_putz(out, *(const bool *)field ? "yes" : "no"); break;
     case CONF_TEXT: buf_putz(out, *(char *const *)field); break;
+    case CONF_BYTES: buf_puts(out, str_slice(*(const struct str *)field)); break;
     case CONF_LIST: row->list->print(field, out); break;
     case CONF_ENUM: print_enum(row, *(const int *)field, out); break;
     case CONF_SIZE: buf_fmt(out, "%" PRIu64, *(const uint64_t *)field); break;

@@ -225,21 +225,29 @@ static void used(struct keyspace *ks, struct entry *e)
     e->access = access_used(&ks->access, e->access, ks->now_ms, &ks->rng) & 0xffffffu;
 }
 
+static inline void note_read(struct ks_db *db, struct slice key, bool found, unsigned flags)
+{
+    struct keyspace *ks = db->ks;
+    if (found) {
+        ks->stats.hits++;
+    } else {
+        ks->stats.misses++;
+        if (ks->hooks.missed && !(flags & KS_NO_EVENT))
+            ks->hooks.missed(ks->hooks.app, db->id, key);
+    }
+}
+
 bool ks_read(struct ks_db *db, struct slice key, unsigned flags, struct value *v)
 {
     struct keyspace *ks = db->ks;
     fill(db, key, v);
     bool found = v->e && alive(v, false);
     if (found && !(flags & KS_NO_TOUCH)) used(ks, v->e);
-    if (flags & KS_NO_STATS) return found;
-    if (found) {
-        ks->stats.hits++;
-    } else {
-        ks->stats.misses++;
-        if (ks->hooks.missed) ks->hooks.missed(ks->hooks.app, db->id, key);
-    }
+    if (!(flags & KS_NO_STATS)) note_read(db, key, found, flags);
     return found;
 }
+
+void ks_note_read(struct ks_db *db, struct slice key, bool found) { note_read(db, key, found, 0); }
 
 bool ks_write(struct ks_db *db, struct slice key, unsigned flags, struct value *v)
 {
@@ -247,6 +255,7 @@ bool ks_write(struct ks_db *db, struct slice key, unsigned flags, struct value *
     table_visit_first(v->keys, v->hash);
     bool found = v->e && alive(v, true);
     if (found && !(flags & KS_NO_TOUCH)) used(db->ks, v->e);
+    if (flags & KS_ALSO_READ) note_read(db, key, found, flags);
     announce(db, key);
     return found;
 }

@@ -103,10 +103,14 @@ static inline struct ks_db *ks_db(struct keyspace *ks, int64_t id)
 enum ks_flags {
     KS_NO_TOUCH = 1, /* leave the access clock alone (TTL, TYPE, OBJECT, CLIENT NO-TOUCH) */
     KS_NO_STATS = 2, /* count neither hit nor miss, report no miss */
+    KS_NO_EVENT = 4, /* count a miss, do not report it */
+    KS_ALSO_READ = 8, /* ks_write: count hit or miss as a read does (GETSET, XACK) */
 };
 /* True when the key exists; fills the handle either way. */
 bool ks_read(struct ks_db *db, struct slice key, unsigned flags, struct value *v);
 bool ks_write(struct ks_db *db, struct slice key, unsigned flags, struct value *v);
+/* A look-up that the host knows the answer of counts as a read. */
+void ks_note_read(struct ks_db *db, struct slice key, bool found);
 /* Stages for a batch: prefetch all buckets, then all entries, then all children; then run it. */
 uint64_t ks_hash(const struct keyspace *ks, struct slice key);
 void ks_prefetch(const struct ks_db *db, uint64_t hash);

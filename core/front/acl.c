@@ -203,6 +203,29 @@ bool acl_check_channel(const struct acl_user *u, struct slice channel, bool is_p
     return false;
 }
 
+static bool selector_reads_all(const struct acl_selector *s)
+{
+    for (size_t i = 0; i < s->keys.n && !s->all_keys; i++)
+        if (s->keys.at[i].permission & ACL_KEY_READ && slice_eqz(str_slice(s->keys.at[i].pattern), "*"))
+            return true;
+    return s->all_keys;
+}
+
+bool acl_check_reads_all(const struct acl_user *u, const struct command_entry *e, int argc,
+                         const struct slice *argv)
+{
+    struct key_list keys;
+    if (!command_keys(e->row, argc, argv, &keys)) keys.n = 0;
+    bool may = false;
+    for (size_t i = 0; i < u->selectors.n && !may; i++) {
+        const struct acl_selector *s = u->selectors.at[i];
+        int at;
+        may = selector_reads_all(s) && selector_verdict(s, e, argc, argv, &keys, &at) == ACL_OK;
+    }
+    key_list_free(&keys);
+    return may;
+}
+
 bool acl_check_key(const struct acl_user *u, struct slice key, unsigned permission)
 {
     for (size_t i = 0; i < u->selectors.n; i++)
@@ -257,24 +280,39 @@ static void put_in_place(struct acl *a, struct acl_user *u, struct acl_user *cha
     drop_listeners(a, u);
 }
 
-static enum err apply_all(struct acl *a, struct acl_user *u, size_t n, const struct slice *rules,
-                          struct errmsg *msg)
+/* Whose words an error is told in. */
+enum rules_from { RULES_TYPED, RULES_OF_FILE };
+
+static enum err unclosed(enum rules_from from, struct slice bad, struct errmsg *msg)
+{
+    if (from == RULES_OF_FILE)
+        return err_set(msg, ERR_SYNTAX, "Unmatched parenthesis in selector definition");
+    return err_set(msg, ERR_SYNTAX, "Unmatched parenthesis in acl selector starting at '%.*s'.",
+                   SLICE_ARG(bad));
+}
+
+/* A file's rule is repeated only where it is a name that we do not know: others may be secrets. */
+static enum err bad_rule(enum rules_from from, enum err e, struct slice rule, struct errmsg *msg)
+{
+    if (from == RULES_TYPED)
+        return err_prefix(msg, e, "Error in ACL SETUSER modifier '%.*s'", SLICE_ARG(rule));
+    if (e == ERR_NOTFOUND && (slice_starts(rule, "+") || slice_starts(rule, "-")))
+        return err_prefix(msg, e, "Error in applying operation '%.*s'", SLICE_ARG(rule));
+    return e;
+}
+
+static enum err apply_all(struct acl *a, struct acl_user *u, enum rules_from from, size_t n,
+                          const struct slice *rules, struct errmsg *msg)
 {
     struct slice bad = { 0 };
     size_t joined = 0;
     struct str *all = acl_join_rules(n, rules, &joined, &bad);
-    if (!all)
-        return err_set(msg, ERR_SYNTAX, "Unmatched parenthesis in acl selector starting at '%.*s'.",
-                       SLICE_ARG(bad));
+    if (!all) return unclosed(from, bad, msg);
     enum err e = ERR_NONE;
-    for (size_t i = 0; i < joined; i++) {
-        struct errmsg why;
-        if (e == ERR_NONE)
-            e = acl_apply(u, a->front->registry, channels_by_default(a), str_slice(all[i]), &why);
-        else continue;
-        if (e != ERR_NONE)
-            err_set(msg, e, "Error in ACL SETUSER modifier '%.*s': %s", SLICE_ARG(all[i]),
-                    why.text);
+    for (size_t i = 0; i < joined && e == ERR_NONE; i++) {
+        struct slice rule = str_slice(all[i]);
+        e = acl_apply(u, a->front->registry, channels_by_default(a), rule, msg);
+        if (e != ERR_NONE) bad_rule(from, e, rule, msg);
     }
     for (size_t i = 0; i < joined; i++) str_free(&all[i]);
     mem_free(all);
@@ -296,14 +334,12 @@ static struct acl_user *fresh_user(struct acl *a, struct slice name)
     return u;
 }
 
-enum err acl_set_user(struct acl *a, struct slice name, size_t n, const struct slice *rules,
-                      struct errmsg *msg)
+/* `changed` takes the place of `u`, or is new, once all rules have been applied to it. */
+static enum err apply_to(struct acl *a, struct acl_user *u, struct acl_user *changed,
+                         enum rules_from from, size_t n, const struct slice *rules,
+                         struct errmsg *msg)
 {
-    if (name_has_forbidden(name))
-        return err_set(msg, ERR_FORMAT, "Usernames can't contain spaces or null characters");
-    struct acl_user *u = acl_find(a, name);
-    struct acl_user *changed = u ? acl_user_copy(u) : fresh_user(a, name);
-    enum err e = apply_all(a, changed, n, rules, msg);
+    enum err e = apply_all(a, changed, from, n, rules, msg);
     if (e != ERR_NONE) {
         acl_user_delete(changed);
         return e;
@@ -317,13 +353,49 @@ enum err acl_set_user(struct acl *a, struct slice name, size_t n, const struct s
     return ERR_NONE;
 }
 
+static enum err check_name(struct slice name, struct errmsg *msg)
+{
+    if (!name_has_forbidden(name)) return ERR_NONE;
+    return err_set(msg, ERR_FORMAT, "Usernames can't contain spaces or null characters");
+}
+
+enum err acl_set_user(struct acl *a, struct slice name, size_t n, const struct slice *rules,
+                      struct errmsg *msg)
+{
+    enum err e = check_name(name, msg);
+    if (e != ERR_NONE) return e;
+    struct acl_user *u = acl_find(a, name);
+    return apply_to(a, u, u ? acl_user_copy(u) : fresh_user(a, name), RULES_TYPED, n, rules, msg);
+}
+
+static bool is_declared(const struct acl *a, struct slice name)
+{
+    const struct acl_user *u = acl_find(a, name);
+    return u && u->declared;
+}
+
+/* A user in a file is all that its line says: the default user, which is there before, too. */
+static enum err declare(struct acl *a, enum rules_from from, size_t n, const struct slice *word,
+                        struct errmsg *msg)
+{
+    enum err e = check_name(word[0], msg);
+    if (e != ERR_NONE) return e;
+    if (is_declared(a, word[0]))
+        return err_set(msg, ERR_EXISTS,
+                       "Duplicate user found. A user can only be defined once in config files");
+    struct acl_user *u = acl_find(a, word[0]);
+    struct acl_user *fresh = fresh_user(a, word[0]);
+    fresh->declared = true;
+    return apply_to(a, u, fresh, from, n - 1, word + 1, msg);
+}
+
 enum err acl_load_line(struct acl *a, struct slice line, struct errmsg *msg)
 {
     int n = 0;
     struct slice *word = resp_split_line(line, &n);
     enum err e = ERR_SYNTAX;
     if (!word || n < 1) err_set(msg, e, "Unbalanced quotes in configuration line");
-    else e = acl_set_user(a, word[0], (size_t)n - 1, word + 1, msg);
+    else e = declare(a, RULES_TYPED, (size_t)n, word, msg);
     if (word && n >= 1 && e != ERR_NONE)
         err_prefix(msg, e, "Error in user declaration '%.*s'", SLICE_ARG(word[0]));
     mem_free(word);
@@ -354,13 +426,15 @@ bool acl_delete_user(struct acl *a, struct slice name)
     return true;
 }
 
-void acl_set_requirepass(struct acl *a, const char *password)
+void acl_set_requirepass(struct acl *a, struct slice password)
 {
     struct registry *r = a->front->registry;
     must(acl_apply(a->def, r, false, SLICE("resetpass"), NULL) == ERR_NONE);
-    struct str rule = password[0] ? str_fmt(">%s", password) : str_z("nopass");
-    must(acl_apply(a->def, r, false, str_slice(rule), NULL) == ERR_NONE);
-    str_free(&rule);
+    struct buf rule = { 0 };
+    buf_putz(&rule, password.n ? ">" : "nopass");
+    buf_puts(&rule, password);
+    must(acl_apply(a->def, r, false, buf_slice(&rule), NULL) == ERR_NONE);
+    buf_free(&rule);
 }
 
 /* ---- the ACL file ---- */
@@ -376,25 +450,59 @@ static bool next_line(struct slice *text, struct slice *line)
     return true;
 }
 
+struct words {
+    VEC(struct slice) list;
+};
+
+/* The words between blanks; no quotes here. */
+static void split_words(struct slice line, struct words *out)
+{
+    vec_clear(&out->list);
+    while (line.n) {
+        ptrdiff_t blank = slice_find(line, ' ', 0);
+        size_t n = blank < 0 ? line.n : (size_t)blank;
+        if (n) vec_push(&out->list, slice_of(line.p, n));
+        line = slice_of(line.p + n + (blank >= 0), line.n - n - (blank >= 0));
+    }
+}
+
+/* Appends what is wrong with a line, if anything. */
+static void read_user(struct acl *into, const struct words *w, const char *path, int number,
+                      struct buf *errors)
+{
+    const struct slice *word = w->list.at;
+    struct errmsg msg;
+    if (w->list.n < 2 || !slice_eqz(word[0], "user"))
+        buf_fmt(errors, "%s:%d should start with user keyword followed by the username. ", path,
+                number);
+    else if (is_declared(into, word[1]))
+        buf_fmt(errors, "WARNING: Duplicate user '%.*s' found on line %d. ", SLICE_ARG(word[1]),
+                number);
+    else if (declare(into, RULES_OF_FILE, w->list.n - 1, word + 1, &msg) != ERR_NONE)
+        buf_fmt(errors, "%s:%d: %s. ", path, number, msg.text);
+}
+
 /* Fills `into`, a second set of users with the same front, so that an error changes nothing. */
 static enum err read_users(struct acl *into, struct slice text, const char *path,
                            struct errmsg *msg)
 {
     struct slice line;
+    struct words words = { 0 };
+    struct buf errors = { 0 };
     for (int number = 1; next_line(&text, &line); number++) {
         if (!line.n || line.p[0] == '#') continue;
-        if (!slice_starts(line, "user "))
-            return err_set(msg, ERR_SYNTAX,
-                           "%s:%d: line should start with user keyword. WARNING: ACL errors "
-                           "detected, no change to the previously active ACL rules was performed",
-                           path, number);
-        enum err e = acl_load_line(into, slice_of(line.p + 5, line.n - 5), msg);
-        if (e != ERR_NONE) {
-            err_prefix(msg, e, "%s:%d", path, number);
-            return e;
-        }
+        split_words(line, &words);
+        read_user(into, &words, path, number, &errors);
     }
-    return ERR_NONE;
+    static const char end[] = "WARNING: ACL errors detected, no change to the previously active "
+                              "ACL rules was performed";
+    size_t room = sizeof(msg->text) - sizeof(end), n = buf_size(&errors);
+    enum err e = n ? err_set(msg, ERR_FORMAT, "%.*s%s", (int)(n < room ? n : room),
+                             buf_head(&errors), end)
+                   : ERR_NONE;
+    buf_free(&errors);
+    vec_free(&words.list);
+    return e;
 }
 
 static void adopt(struct acl *a, struct acl *loaded)
@@ -445,14 +553,14 @@ enum err acl_save_file(const struct acl *a, const char *path, struct errmsg *msg
 enum err front_set_requirepass(struct front *f, struct errmsg *msg)
 {
     (void)msg;
-    acl_set_requirepass(f->acl, f->config->requirepass);
+    acl_set_requirepass(f->acl, str_slice(f->config->requirepass));
     return ERR_NONE;
 }
 
 enum err front_load_users(struct front *f, struct errmsg *msg)
 {
     const struct front_config *cfg = f->config;
-    if (cfg->requirepass[0]) acl_set_requirepass(f->acl, cfg->requirepass);
+    if (cfg->requirepass.n) acl_set_requirepass(f->acl, str_slice(cfg->requirepass));
     if (cfg->aclfile[0] && cfg->user.text.n)
         return err_set(
             msg, ERR_REFUSED,

@@ -55,6 +55,7 @@ struct acl_user {
     struct str name;
     bool on, nopass, sanitize_payload, skip_sanitize_payload;
     bool unrestricted; /* computed: the root covers every command, key and channel */
+    bool declared;     /* by a line of a file, which may be done once */
     VEC(struct str) passwords;
     VEC(struct acl_selector *) selectors; /* [0] is the root */
 };
@@ -80,6 +81,9 @@ enum acl_verdict acl_check(const struct acl_user *u, const struct command_entry 
                            const struct slice *argv, int *at);
 bool acl_check_channel(const struct acl_user *u, struct slice channel, bool is_pattern);
 bool acl_check_key(const struct acl_user *u, struct slice key, unsigned permission);
+/* May this call also read keys that no argument names (SORT BY, GET)? */
+bool acl_check_reads_all(const struct acl_user *u, const struct command_entry *e, int argc,
+                         const struct slice *argv);
 /* ACL LOG's store. */
 struct acl_log;
 struct acl_log *acl_denials(const struct acl *a);
@@ -99,7 +103,7 @@ enum err acl_save_file(const struct acl *a, const char *path, struct errmsg *msg
 /* Deletes a user and closes its clients; false: there is none, or it is the default user. */
 bool acl_delete_user(struct acl *a, struct slice name);
 /* requirepass: the only password of the default user; "" is nopass. */
-void acl_set_requirepass(struct acl *a, const char *password);
+void acl_set_requirepass(struct acl *a, struct slice password);
 /* "user NAME on #hash ~* &* +@all". */
 void acl_print_user(const struct acl_user *u, struct buf *out);
 void acl_print_commands(const struct acl_selector *s, struct buf *out);
@@ -120,6 +124,8 @@ void acl_user_settle(struct acl_user *u); /* recomputes `unrestricted` */
 /* ---- denials (acl_log.c) ---- */
 void acl_log_denied(struct call *c, enum acl_verdict v, struct slice object, struct slice username);
 
+/* A call's argument was denied to its client's user, at a place of that name. */
+void acl_log_call(struct call *c, const char *where, enum acl_verdict v, int at);
 /* The same with another word for the place ("lua") than the client's state says. */
 void acl_log_denied_in(struct call *c, const char *where, enum acl_verdict v, struct slice object,
                        struct slice username);

@@ -136,9 +136,8 @@ static void cmd_deluser(struct call *c)
         reply_error(c, "The 'default' user cannot be removed");
         return;
     }
-    struct call self = *c; /* its own user may go: then the reply comes first, the end after it */
     for (int i = 2; i < c->argc; i++) gone += acl_delete_user(c->front->acl, c->argv[i]);
-    reply_int(&self, gone);
+    reply_int(c, gone);
 }
 
 /* ---- GENPASS ---- */

@@ -80,16 +80,20 @@ void acl_log_denied(struct call *c, enum acl_verdict v, struct slice object, str
                       username);
 }
 
+void acl_log_call(struct call *c, const char *where, enum acl_verdict v, int at)
+{
+    struct slice object = v == ACL_DENIED_COMMAND ? slice_z(c->entry->fullname) : c->argv[at];
+    acl_log_denied_in(c, where, v, object, str_slice(c->client->user->name));
+}
+
 void acl_log_denied_in(struct call *c, const char *where, enum acl_verdict v, struct slice object,
                        struct slice username)
 {
     struct acl_log *l = acl_denials(c->front->acl);
     count_denial(&c->front->stats, v);
     struct denial *d = mem_zalloc(sizeof(*d));
+    *d = (struct denial){ .count = 1, .verdict = v, .where = where };
     ilist_init(&d->node);
-    *d = (struct denial){ .node = d->node, .count = 1, .verdict = v };
-    ilist_init(&d->node);
-    d->where = where;
     d->object = str_new(object);
     d->username = str_new(username);
     d->created_ms = d->updated_ms = front_now_ms(c->front);

@@ -10,6 +10,7 @@
 #include "core/front/front.h"
 #include "core/front/monitor.h"
 #include "core/front/pubsub.h"
+#include "core/front/stats.h"
 
 static void init_lists(struct client *cl)
 {
@@ -85,15 +86,22 @@ void client_close_after_reply(struct client *cl)
 {
     if (cl->flags & (CLIENT_CLOSING | CLIENT_CLOSE_AFTER_REPLY)) return;
     cl->flags |= CLIENT_CLOSE_AFTER_REPLY;
+    if (cl->flags & CLIENT_IN_BATCH) return; /* dispatch does it: the reply may not be there yet */
     if (cl->conn) conn_close_after_output(cl->conn);
     else client_close_soon(cl);
 }
 
-void client_block(struct client *cl) { cl->flags |= CLIENT_BLOCKED; }
+void client_block(struct client *cl)
+{
+    cl->flags |= CLIENT_BLOCKED;
+    cl->blocked_us = -1;
+}
 
 void client_unblock(struct client *cl)
 {
     if (!(cl->flags & CLIENT_BLOCKED)) return;
+    if (cl->last && cl->blocked_us >= 0)
+        stats_count(cl->front, cl->last, cl->blocked_us, cl->block_failed);
     cl->flags &= ~(CLIENT_BLOCKED | CLIENT_REPLY_SKIP); /* what was to be skipped is answered */
     if (cl->flags & CLIENT_PSEUDO) return;
     ilist_remove(&cl->resume);

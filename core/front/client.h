@@ -73,6 +73,8 @@ struct client {
     struct resp_request request;
     int64_t created_ms, active_ms; /* monotonic */
     struct command_entry *last;    /* last command, for CLIENT LIST */
+    int64_t blocked_us; /* what the call that blocks has taken so far; -1: it still runs */
+    bool block_failed;  /* its reply is an error */
     uint64_t redirect; /* tracking: who gets its messages; 0: itself */
     struct pubsub_client *pubsub;  /* NULL until the first subscription */
     void *session;                 /* the personality's */

@@ -98,11 +98,10 @@ static bool kill_hits(const struct call *c, const struct kill_filter *k, const s
 static int kill_all(struct call *c, const struct kill_filter *k)
 {
     int killed = 0;
-    bool self = false;
     ilist_each(&c->front->clients, it, next) {
         struct client *cl = ilist_of(it, struct client, node);
         if (!cl->conn || cl->flags & CLIENT_CLOSING || !kill_hits(c, k, cl)) continue;
-        if (cl == c->client) self = true;
+        if (cl == c->client) client_close_after_reply(cl);
         else client_close_soon(cl);
         killed++;
     }
@@ -111,16 +110,7 @@ static int kill_all(struct call *c, const struct kill_filter *k)
         c->front->hooks.cut_master(c->front);
         killed++;
     }
-    /* Its reply is not written yet: flagged here, closed when the reply has left. */
-    if (self) c->client->flags |= CLIENT_CLOSE_AFTER_REPLY;
     return killed;
-}
-
-static void finish_self(struct call *c)
-{
-    if (!(c->client->flags & CLIENT_CLOSE_AFTER_REPLY)) return;
-    c->client->flags &= ~(uint32_t)CLIENT_CLOSE_AFTER_REPLY;
-    client_close_after_reply(c->client);
 }
 
 static bool read_positive(struct call *c, int at, uint64_t *out, const char *error)
@@ -173,7 +163,6 @@ void client_cmd_kill(struct call *c)
         k = (struct kill_filter){ .kind = -1, .addr = c->argv[2], .by_addr = true };
         if (kill_all(c, &k)) reply_ok(c);
         else reply_error(c, "No such client");
-        finish_self(c);
         return;
     }
     for (int i = 2; i < c->argc; i += 2) {
@@ -184,7 +173,6 @@ void client_cmd_kill(struct call *c)
         if (!read_kill_pair(c, i, &k)) return;
     }
     reply_int(c, kill_all(c, &k));
-    finish_self(c);
 }
 
 /* ---- PAUSE, UNPAUSE, UNBLOCK ---- */

@@ -43,7 +43,7 @@ static bool log_in(struct call *c, struct slice name, struct slice password)
 {
     struct acl_user *u = acl_authenticate(c->front->acl, name, password);
     if (!u) {
-        acl_log_denied(c, ACL_DENIED_AUTH, slice_z(c->entry->fullname), name);
+        acl_log_denied(c, ACL_DENIED_AUTH, c->argv[0], name);
         reply_error(c, "-WRONGPASS invalid username-password pair or user is disabled.");
         return false;
     }

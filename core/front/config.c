@@ -62,6 +62,7 @@ APPLY(timers)
 APPLY(observe)
 APPLY(proc_title)
 APPLY(allocator)
+APPLY(oom)
 
 /* The listeners fail in other words for one and the other. */
 static enum err apply_bind(void *owner, struct errmsg *m)
@@ -157,10 +158,10 @@ const struct conf_row front_config_rows[] = {
     BOOL("dynamic-hz", dynamic_hz, true, NO_EFFECT("work has budgets of time instead")),
     BOOL("disable-thp", disable_thp, true, .flags = CONF_START,
          .what = "ask the kernel for no transparent huge pages"),
-    ENUM("oom-score-adj", oom_score_adj, OOM_SCORE_NO, oom_scores,
-         NO_EFFECT("the score is left to the supervisor")),
-    LIST("oom-score-adj-values", oom_score_adj_values, front_list_oom_values,
-         NO_EFFECT("the score is left to the supervisor")),
+    ENUM("oom-score-adj", oom_score_adj, OOM_SCORE_NO, oom_scores, .apply = apply_oom,
+         .what = "how willingly the kernel kills a data server when memory is short"),
+    LIST("oom-score-adj-values", oom_score_adj_values, front_list_oom_values, .apply = apply_oom,
+         .what = "the scores of a master and of a replica; the third has no use, nothing forks"),
     TEXT("server-cpulist", server_cpulist, NULL, .alias = "server_cpulist", .flags = CONF_START,
          NO_AFFINITY),
     TEXT("bio-cpulist", bio_cpulist, NULL, .alias = "bio_cpulist", .flags = CONF_START,
@@ -195,7 +196,7 @@ const struct conf_row front_config_rows[] = {
          NO_EFFECT("keys and values are never logged")),
 
     /* access */
-    TEXT("requirepass", requirepass, NULL, .flags = CONF_SECRET, .apply = apply_requirepass,
+    BYTES("requirepass", requirepass, .flags = CONF_SECRET, .apply = apply_requirepass,
          .what = "password of the default user"),
     TEXT("aclfile", aclfile, NULL, .flags = CONF_START, .what = "file with the users"),
     LIST("user", user, front_list_user, .flags = CONF_FILE_ONLY | CONF_NEVER_REWRITE | CONF_SECRET,

@@ -97,7 +97,7 @@ struct front_config {
     bool hide_user_data_from_log;
 
     /* access */
-    char *requirepass;
+    struct str requirepass;
     char *aclfile;
     struct front_texts user; /* what stands behind each `user` of the file, in order */
     int acllog_max_len;
@@ -151,6 +151,7 @@ struct front_config_hooks {
     enum err (*observe)(void *owner, struct errmsg *m);    /* slowlog-*, latency-*, acllog-* */
     enum err (*proc_title)(void *owner, struct errmsg *m);
     enum err (*allocator)(void *owner, struct errmsg *m);  /* jemalloc-bg-thread */
+    enum err (*oom)(void *owner, struct errmsg *m);        /* oom-score-adj, -values */
 };
 
 extern const struct conf_row front_config_rows[];

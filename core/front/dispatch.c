@@ -11,6 +11,7 @@
 #include "core/front/monitor.h"
 #include "core/front/reply.h"
 #include "core/front/slowlog.h"
+#include "core/front/stats.h"
 #include "core/sys/clock.h"
 #include "core/sys/log.h"
 
@@ -62,16 +63,16 @@ static void observe(struct call *c, int64_t us)
     if (c->front->monitors.n) monitor_feed(c);
 }
 
+/* A call that blocks is counted when its reply is there (client_unblock). */
 static void count(struct call *c, int64_t us)
 {
-    struct command_stats *s = &c->entry->stats;
-    s->calls++;
-    s->usec += (uint64_t)us;
-    s->failed += c->failed;
     c->front->stats.commands++;
-    if (!c->front->config->latency_tracking) return;
-    if (!s->latency) s->latency = histogram_new();
-    histogram_record(s->latency, (uint64_t)us);
+    if (!c->blocked) {
+        stats_count(c->front, c->entry, us, c->failed);
+        return;
+    }
+    c->client->blocked_us = us;
+    c->client->block_failed = false;
 }
 
 /* The clock is read once a call: the end of one is the beginning of the next. */
@@ -311,6 +312,7 @@ static bool run_batch(struct client *cl, struct batch *b)
     cl->flags |= CLIENT_IN_BATCH;
     f->running = cl;
     size_t done = run_requests(cl, b);
+    if (cl->flags & CLIENT_CLOSE_AFTER_REPLY && cl->conn) conn_close_after_output(cl->conn);
     f->running = NULL;
     cl->flags &= ~CLIENT_IN_BATCH;
     buf_consume(conn_in(cl->conn), done);

@@ -199,9 +199,10 @@ void dispatch_client(struct client *cl);
 void dispatch_one(struct client *cl, int argc, const struct slice *argv, struct slice raw);
 /* Only the command's run function with statistics and hooks.begin/end: for EXEC's queued calls. */
 void dispatch_call(struct call *c);
-/* Whether a call may be made by its client as far as ACL says, with the reply if not: EXEC asks
- * again for each queued command, since rules may have changed. */
+/* Whether a call may be made by its client as far as ACL says, with the reply if not. */
 bool dispatch_acl(struct call *c);
+/* The same for a command that was queued: EXEC asks again, since rules may have changed. */
+bool dispatch_acl_again(struct call *c);
 
 /* ---- pub/sub (front/pubsub.h has the rest) ---- */
 /* Delivers to subscribers of the channel and of matching patterns; returns receivers. */

@@ -106,10 +106,8 @@ static bool authenticated(struct call *c)
 
 /* ---- may ---- */
 
-static void reply_denied(struct call *c, enum acl_verdict v, int at)
+static void reply_denied(struct call *c, enum acl_verdict v)
 {
-    struct slice user = str_slice(c->client->user->name), arg = c->argv[at];
-    acl_log_denied(c, v, v == ACL_DENIED_COMMAND ? slice_z(c->entry->fullname) : arg, user);
     if (v == ACL_DENIED_COMMAND)
         reply_error_fmt(c, "-NOPERM this user has no permissions to run the '%s' command",
                         c->entry->fullname);
@@ -121,14 +119,38 @@ static void reply_denied(struct call *c, enum acl_verdict v, int at)
                        "arguments");
 }
 
-bool dispatch_acl(struct call *c)
+static enum acl_verdict ask_acl(struct call *c, const char *where)
 {
     const struct acl_user *u = c->client->user;
-    if (!u || u->unrestricted) return true;
+    if (!u || u->unrestricted) return ACL_OK;
     int at = 0;
     enum acl_verdict v = acl_check(u, c->entry, c->argc, c->argv, &at);
+    if (v != ACL_OK) acl_log_call(c, where, v, at);
+    return v;
+}
+
+bool dispatch_acl(struct call *c)
+{
+    enum acl_verdict v = ask_acl(c, c->client->flags & CLIENT_MULTI ? "multi" : "toplevel");
+    if (v != ACL_OK) reply_denied(c, v);
+    return v == ACL_OK;
+}
+
+bool dispatch_acl_again(struct call *c)
+{
+    static const char *const reasons[] = {
+        [ACL_DENIED_COMMAND] = "no permission to execute the command or subcommand",
+        [ACL_DENIED_KEY] = "no permission to touch the specified keys",
+        [ACL_DENIED_CHANNEL] =
+            "no permission to access one of the channels used as arguments",
+    };
+    enum acl_verdict v = ask_acl(c, "multi");
     if (v == ACL_OK) return true;
-    reply_denied(c, v, at);
+    reply_error_fmt(c,
+                    "-NOPERM ACLs rules changed between the moment the transaction was accumulated "
+                    "and the EXEC call. This command is no longer allowed for the following "
+                    "reason: %s",
+                    reasons[v]);
     return false;
 }
 

@@ -168,6 +168,7 @@ static void error_counted(struct call *c, struct slice text)
 {
     struct front *f = c->front;
     c->failed = true;
+    c->client->block_failed = true; /* matters while it is blocked */
     f->stats.error_replies++;
     error_stats_count(f->errors, text);
     if (c->client->flags & CLIENT_MASTER) unexpected(c, text);

@@ -51,6 +51,17 @@ void error_stats_count(struct error_stats *e, struct slice error)
     e->at[e->n++].count = 1;
 }
 
+void stats_count(struct front *f, struct command_entry *e, int64_t us, bool failed)
+{
+    struct command_stats *s = &e->stats;
+    s->calls++;
+    s->usec += (uint64_t)us;
+    s->failed += failed;
+    if (!f->config->latency_tracking) return;
+    if (!s->latency) s->latency = histogram_new();
+    histogram_record(s->latency, (uint64_t)us);
+}
+
 uint64_t error_stats_of(const struct error_stats *e, struct slice code)
 {
     for (int i = 0; i < e->n; i++)

@@ -19,6 +19,8 @@ void error_stats_delete(struct error_stats *e);
 void error_stats_count(struct error_stats *e, struct slice error);
 uint64_t error_stats_of(const struct error_stats *e, struct slice code);
 
+/* A call is over. */
+void stats_count(struct front *f, struct command_entry *e, int64_t us, bool failed);
 /* The lines of INFO errorstats, commandstats, latencystats; without the title. */
 void stats_print_errors(const struct front *f, struct buf *out);
 void stats_print_commands(const struct front *f, struct buf *out);

@@ -143,7 +143,7 @@ static struct block *make_room(struct value *v, size_t n)
         return b;
     }
     struct slice s = string_get(v->e, tmp);
-    struct block *b = block_new(cap_for(n > s.n ? n : s.n));
+    struct block *b = block_new(n > s.n ? n : s.n); /* room to grow is for what grows again */
     if (s.n) memcpy(b->bytes, s.p, s.n);
     b->n = s.n;
     value_become(v, &(struct value_form){ BLOCK, ENTRY_WORD | ENTRY_OWNS, (uintptr_t)b, { 0 } });

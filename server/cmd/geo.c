@@ -132,7 +132,8 @@ static void cmd_geoadd(struct call *c)
 
 /* ---- one place ---- */
 
-/* Four decimals, a half rounded up: that is where Redis' own printing and printf's differ. */
+/* Four decimals, a half of the scaled number to the even one: that is where Redis' own printing and
+ * printf's differ. */
 static void reply_metres(struct call *c, double v)
 {
     double scaled = v * 10000;
@@ -140,7 +141,7 @@ static void reply_metres(struct call *c, double v)
         reply_bulk_fmt(c, "%.4f", v);
         return;
     }
-    long long n = llround(scaled);
+    long long n = llrint(scaled);
     reply_bulk_fmt(c, "%lld.%04lld", n / 10000, n % 10000);
 }
 

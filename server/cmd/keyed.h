@@ -45,6 +45,15 @@ static inline bool keyed_write(struct call *c, int at, enum value_type type, str
     return false;
 }
 
+/* Reads and writes at once: what was there counts as hit or miss. */
+static inline bool keyed_update(struct call *c, int at, enum value_type type, struct value *v)
+{
+    if (!ks_write(db_of(c), c->argv[at], lookup_flags(c) | KS_ALSO_READ, v)) return true;
+    if (__builtin_expect(value_is(v, type), 1)) return true;
+    reply_wrong_type(c);
+    return false;
+}
+
 /* A field of the hash is there and not past its deadline. With its last field the hash goes:
  * v->e may be NULL afterwards. */
 static inline bool hash_field_seen(struct value *v, struct slice field, bool write)

@@ -46,6 +46,7 @@ static void cmd_dbsize(struct call *c) { reply_int(c, (int64_t)ks_count(db_of(c)
 
 static void cmd_randomkey(struct call *c)
 {
+    call_loose(c);
     struct entry *e = ks_random(db_of(c));
     if (e)
         reply_bulk(c, entry_key(e));

@@ -26,7 +26,7 @@ static void memory_usage(struct call *c)
             return;
         }
     }
-    if (ks_read(db_of(c), c->argv[2], KS_NO_TOUCH, &v))
+    if (ks_read(db_of(c), c->argv[2], KS_NO_TOUCH | KS_NO_STATS, &v))
         reply_int(c, (int64_t)ks_key_mem(&v, (size_t)samples));
     else
         reply_null(c);

@@ -13,7 +13,7 @@
 /* A missing key is answered with null. */
 static bool find(struct call *c, struct value *v)
 {
-    if (ks_read(db_of(c), c->argv[2], KS_NO_TOUCH | KS_NO_STATS, v)) return true;
+    if (ks_read(db_of(c), c->argv[2], KS_NO_TOUCH | KS_NO_EVENT, v)) return true;
     reply_null(c);
     return false;
 }

@@ -11,6 +11,7 @@ static void cmd_scan(struct call *c)
     uint64_t cursor;
     if (!scan_cursor_arg(c, 1, &cursor)) return;
     if (!scan_options_arg(c, 2, SCAN_TAKES_TYPE, &o, NULL)) return;
+    call_loose(c);
     uint64_t next = scan_step(db_of(c), cursor, &o, collect, &out);
     scan_reply(c, next, &out);
 }

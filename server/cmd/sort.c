@@ -65,14 +65,7 @@ static struct text keep(struct sort *s, struct slice from)
 static bool may_read_all(struct call *c, const char *word)
 {
     const struct acl_user *u = c->client->user;
-    if (!u || u->unrestricted) return true;
-    for (size_t i = 0; i < u->selectors.n; i++) {
-        const struct acl_selector *sel = u->selectors.at[i];
-        size_t id = (size_t)c->entry->id;
-        if (sel->all_keys && (sel->all_commands ||
-                              (id / 64 < sel->words && sel->commands[id / 64] >> (id % 64) & 1)))
-            return true;
-    }
+    if (!u || u->unrestricted || acl_check_reads_all(u, c->entry, c->argc, c->argv)) return true;
     reply_error_fmt(c, "-ERR %s option of SORT denied due to insufficient ACL permissions.", word);
     return false;
 }

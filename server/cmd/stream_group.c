@@ -168,7 +168,7 @@ static void cmd_xack(struct call *c)
     struct value v;
     struct stream_id id;
     int64_t n = 0;
-    if (!keyed_write(c, 1, VALUE_STREAM, &v)) return;
+    if (!keyed_update(c, 1, VALUE_STREAM, &v)) return;
     struct stream_group *g = v.e ? stream_group_find(stream_of(v.e), c->argv[2]) : NULL;
     for (int i = 3; g && i < c->argc; i++)
         if (!stream_id_arg(c, i, 0, &id)) return;

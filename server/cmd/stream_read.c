@@ -123,9 +123,10 @@ static bool find_source(struct call *c, const struct reading *r, int i, struct s
     int at = r->first + i;
     *src = (struct source){ 0 };
     if (r->grouped) {
-        if (!stream_group_arg(c, at, r->group_at, true, " in XREADGROUP with GROUP option", &v,
-                              &src->g))
-            return false;
+        bool ok = stream_group_arg(c, at, r->group_at, true, " in XREADGROUP with GROUP option",
+                                   &v, &src->g);
+        ks_note_read(db_of(c), c->argv[at], v.e != NULL);
+        if (!ok) return false;
     } else if (!keyed_read(c, at, VALUE_STREAM, &v)) {
         return false;
     }
@@ -214,6 +215,8 @@ static bool give_all(struct call *c, const struct reading *r, struct source *sou
 {
     size_t n = 0, mark = 0;
     for (int i = 0; i < r->keys; i++) {
+        /* To Redis this is a second look at the key. */
+        ks_note_read(db_of(c), c->argv[r->first + i], sources[i].s != NULL);
         if (!has_news(&sources[i])) continue;
         if (!n++) mark = reply_later(c);
         give(c, r, r->first + i, &sources[i], r->count);

@@ -179,8 +179,9 @@ static void cmd_set(struct call *c)
     else if (!take_options(c, 3, SET_NX | SET_XX | SET_GET | SET_KEEPTTL, &o))
         return;
     if (!option_deadline(c, &o)) return;
-    bool there = ks_write(db_of(c), c->argv[1], lookup_flags(c), &v);
-    if (o.flags & SET_GET) {
+    unsigned also = o.flags & SET_GET ? KS_ALSO_READ : 0;
+    bool there = ks_write(db_of(c), c->argv[1], lookup_flags(c) | also, &v);
+    if (also) {
         if (there && !value_is(&v, VALUE_STRING)) {
             reply_wrong_type(c);
             return;
@@ -228,7 +229,7 @@ static void cmd_psetex(struct call *c) { set_until(c, IN_MS); }
 static void cmd_getset(struct call *c)
 {
     struct value v;
-    if (!keyed_write(c, 1, VALUE_STRING, &v)) return;
+    if (!keyed_update(c, 1, VALUE_STRING, &v)) return;
     reply_value(c, &v);
     ks_set_string(&v, c->argv[1], c->argv[2], STRING_AUTO, ENTRY_NO_DEADLINE);
     set_changed(c, 1);
@@ -276,7 +277,7 @@ static void cmd_msetnx(struct call *c)
 static void cmd_getdel(struct call *c)
 {
     struct value v;
-    if (!keyed_write(c, 1, VALUE_STRING, &v)) return;
+    if (!keyed_update(c, 1, VALUE_STRING, &v)) return;
     reply_value(c, &v);
     if (!v.e) return;
     ks_remove_value(&v, TOUCH_REMOVED, false);
@@ -307,7 +308,7 @@ static void cmd_getex(struct call *c)
     struct set_options o;
     struct value v;
     if (!take_options(c, 2, SET_PERSIST, &o)) return;
-    if (!keyed_write(c, 1, VALUE_STRING, &v)) return;
+    if (!keyed_update(c, 1, VALUE_STRING, &v)) return;
     if (!v.e) {
         reply_null(c);
         return;

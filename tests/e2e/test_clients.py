@@ -252,6 +252,7 @@ def test_pause():
             assert c.cmd("CLIENT", "PAUSE", 20000, "WRITE") == "OK"
             assert reader.cmd("GET", "k") is None
             writer.send("SET", "k", "v")
+            wait_for("the pause", lambda: reader.info("clients")["blocked_clients"] == "1")
             assert writer.silent()
             assert reader.cmd("GET", "k") is None
             assert c.cmd("CLIENT", "UNPAUSE") == "OK"
@@ -298,9 +299,15 @@ def test_reply_and_unblock():
             assert "flags=b" in other.text("CLIENT", "LIST", "ID", me)
             assert other.cmd("CLIENT", "UNBLOCK", me) == 1
             assert c.read() == 0
+            other.cmd("CONFIG", "RESETSTAT")
             c.send("WAIT", 3, 0)
             wait_for("the block", lambda: other.info("clients")["blocked_clients"] == "1")
+            if not ORACLE:  # since 7.2 a call counts when it has its reply
+                assert "cmdstat_wait" not in other.info("commandstats")
             assert other.cmd("CLIENT", "UNBLOCK", me, "ERROR") == 1
+            stats = other.info("commandstats")["cmdstat_wait"]
+            assert stats.startswith("calls=1,") and stats.endswith("rejected_calls=0,failed_calls=1"), stats
+            assert other.info("errorstats") == {"errorstat_UNBLOCKED": "count=1"}
             assert str(c.read()) == "UNBLOCKED client unblocked via CLIENT UNBLOCK"
             assert fails(other.cmd, "CLIENT", "UNBLOCK", me, "FOO") == \
                 "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"

@@ -153,6 +153,22 @@ def test_rewrite():
                 "maxmemory": "5242880", "timeout": "9", "save": "", "maxmemory-policy": "allkeys-lru"}
 
 
+def test_rewrite_of_everything():
+    with Stage() as stage:
+        path = os.path.join(stage.folder, "all.conf")
+        write_file(path, "")
+        port = free_port()
+        p = stage.start([TANIST, path, "--port", str(port), "--enable-debug-command", "yes"], port)
+        names = get(p, "*")
+        assert p.cmd("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == "OK"
+        written = {line.split()[0] for line in read_file(path).split("\n") if line and line[0] != "#"}
+        for name in ("hz", "maxmemory", "timeout", "save", "appendfsync", "list-max-listpack-size"):
+            assert name in written, name
+        p.end()
+        again = stage.start([TANIST, path], port)
+        assert get(again, "*") == names
+
+
 def test_rewrite_without_file():
     with Stage() as stage:
         p = stage.server()

@@ -1,7 +1,7 @@
 """Expiry: lazily on access, actively in the background, and never by a replica itself."""
 import time
 
-from lib import Stage, replica_caught_up, wait_for
+from lib import Client, Stage, replica_caught_up, wait_for
 
 
 def test_active_expiry():
@@ -146,3 +146,60 @@ def test_writes_of_expired_keys_on_the_stream():
             wait_for("the stream", lambda: replica_caught_up(master, replica))
             for k in "abcd":
                 assert c.cmd("PEXPIRETIME", k) == r.cmd("PEXPIRETIME", k), k
+
+
+def test_keys_of_a_writable_replica():
+    """The master knows nothing of them, so the replica removes them itself."""
+    with Stage() as stage:
+        master = stage.server("--repl-diskless-sync-delay", 0)
+        replica = stage.server("--replicaof", "127.0.0.1", master.port, "--replica-read-only", "no")
+        wait_for("the link", lambda: replica.info("replication")["master_link_status"] == "up")
+        with master.client() as c, replica.client() as r:
+            c.cmd("SET", "theirs", 1, "EX", 100)
+            wait_for("the stream", lambda: r.cmd("EXISTS", "theirs") == 1)
+            r.cmd("SET", "far", 1, "EX", 100)
+            r.cmd("EVAL", "redis.call('SET', KEYS[1], 1, 'EX', 100)", 1, "script")
+            wait_for("the count", lambda: r.info("stats")["slave_expires_tracked_keys"] == "2")
+            for i in range(300):
+                r.cmd("SET", f"k{i}", 1, "PX", 1)
+            wait_for("their end", lambda: r.info("stats")["expired_keys"] == "300")
+            assert r.cmd("DBSIZE") == 3
+            wait_for("their end", lambda: r.info("stats")["slave_expires_tracked_keys"] == "2")
+
+
+def stream_of(port):
+    """A replica's view: the commands behind the snapshot, without PING and acknowledgements."""
+    c = Client(port)
+    c.send_bytes(b"SYNC\r\n")
+    head = b"\n"
+    while head.strip() == b"":
+        head = c.file.readline()
+    need = int(head[1:])
+    while need:
+        need -= len(c.file.read(min(need, 65536)))
+    return c
+
+
+def next_words(c):
+    while (words := c.read()) in ([b"PING"], []):
+        pass
+    return [w.lower() for w in words]
+
+
+def test_walks_remove_key_by_key():
+    """What SCAN and RANDOMKEY find expired is no transaction; in one, it is a part of it."""
+    with Stage() as stage:
+        p = stage.server("--repl-diskless-sync", "no")
+        with p.client() as c:
+            c.cmd("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+            for command in (("SCAN", 0), ("RANDOMKEY",)):
+                for k in ("a", "b"):
+                    c.cmd("SET", k, 1, "PX", 1)
+                time.sleep(0.01)
+                feed = stream_of(p.port)
+                c.cmd(*command)
+                c.cmd("SET", "x", 1)
+                c.cmd("DEL", "x")
+                got = [next_words(feed) for _ in range(4)]
+                assert [g[0] for g in got] == [b"select", b"del", b"del", b"set"], got
+                feed.close()

@@ -390,3 +390,49 @@ def test_folders_and_files_that_fail():
         busy = write_file(os.path.join(stage.folder, "plain-file"), "")
         got = run(TANIST, "--port", 0, "--unixsocket", busy + "/sock")
         assert got.returncode == 1 and "Failed opening Unix socket" in got.stdout, got
+
+
+def oom_score(p):
+    return int(read_file(f"/proc/{p.pid}/oom_score_adj"))
+
+
+def test_oom_score():
+    """A score for each role; what stood there before comes back."""
+    with Stage() as stage:
+        p = stage.server()
+        with p.client() as c:
+            base = oom_score(p)
+            c.cmd("CONFIG", "SET", "oom-score-adj-values", "10 20 30")
+            assert oom_score(p) == base
+            c.cmd("CONFIG", "SET", "oom-score-adj", "yes")
+            assert oom_score(p) == base + 10
+            c.cmd("CONFIG", "SET", "oom-score-adj-values", "15 20 30")
+            assert oom_score(p) == base + 15
+            c.cmd("REPLICAOF", "127.0.0.1", free_port())
+            assert oom_score(p) == base + 20
+            c.cmd("REPLICAOF", "NO", "ONE")
+            assert oom_score(p) == base + 15
+            c.cmd("CONFIG", "SET", "oom-score-adj", "absolute")
+            assert oom_score(p) == 15
+            c.cmd("CONFIG", "SET", "oom-score-adj", "no")
+            assert oom_score(p) == base
+            write_file(f"/proc/{p.pid}/oom_score_adj", str(base + 2))
+            c.cmd("CONFIG", "SET", "oom-score-adj", "relative", "oom-score-adj-values", "9 9 9")
+            assert oom_score(p) == base + 11
+            c.cmd("CONFIG", "SET", "oom-score-adj", "no")
+            assert oom_score(p) == base + 2
+            assert "must be between -2000 and 2000" in fails(c.cmd, "CONFIG", "SET", "oom-score-adj-values", "0 0 2001")
+        at_start = stage.server("--oom-score-adj", "relative", "--oom-score-adj-values", "7 8 9")
+        assert oom_score(at_start) == base + 7
+
+
+def test_source_address():
+    """The address that a replica's master sees, changed while it runs."""
+    with Stage() as stage:
+        master = stage.server("--repl-diskless-sync-delay", 0, "--protected-mode", "no")
+        replica = stage.server()
+        with replica.client() as r:
+            r.cmd("CONFIG", "SET", "bind-source-addr", "127.0.0.2")
+            r.cmd("REPLICAOF", "127.0.0.1", master.port)
+            wait_for("the link", lambda: r.info("replication")["master_link_status"] == "up")
+            assert "ip=127.0.0.2," in master.info("replication")["slave0"]

@@ -537,7 +537,6 @@ static void on_boot(struct node *n)
     d->link_due = INT64_MAX;
     struct link_settings set = { .timeout_ms = o->repl_timeout,
                                  .user = "",
-                                 .password = "",
                                  .listening_port = n->port,
                                  .announce_ip = "",
                                  /* some can what Redis can, some more */

@@ -363,7 +363,7 @@ START_TEST(hello_and_auth)
     SAYS(a, "CLIENT GETNAME", "$2|me|");
     SAYS(a, "AUTH x", "-ERR AUTH <password> called without any password configured for the default "
                       "user. Are you sure your configuration is correct?|");
-    acl_set_requirepass(n->front->acl, "secret");
+    acl_set_requirepass(n->front->acl, SLICE("secret"));
     SAYS(a, "PING", "+PONG|");
     int b = dial(n);
     SAYS(b, "PING", "-NOAUTH Authentication required.|");
