@@ -53,7 +53,7 @@ enum link_hand { LINK_HAND_NONE, LINK_HAND_ASKS, LINK_HAND_DONE, LINK_HAND_REFUS
 
 struct link_settings {
     int64_t timeout_ms;           /* repl-timeout */
-    struct slice password;        /* empty: none; all texts are lent until the next link_configure */
+    struct slice password;        /* empty: none; texts are lent until the next link_configure */
     const char *user;             /* "" none */
     int listening_port;
     const char *announce_ip;      /* "" none */

@@ -161,3 +161,5 @@ void own_keys_cron(struct own_keys *o)
     }
     vec_clear(&o->over);
 }
+
+size_t own_keys_count(const struct own_keys *o) { return table_count(&o->keys); }

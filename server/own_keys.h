@@ -6,6 +6,8 @@
 #ifndef SERVER_OWN_KEYS_H
 #define SERVER_OWN_KEYS_H
 
+#include <stddef.h>
+
 struct keyspace;
 struct own_keys;
 struct server;
@@ -18,5 +20,6 @@ void own_keys_configured(struct own_keys *o);
 void own_keys_moved(struct own_keys *o, struct keyspace *from, struct keyspace *to);
 /* Removes some of those that are over; all are forgotten on a master. */
 void own_keys_cron(struct own_keys *o);
+size_t own_keys_count(const struct own_keys *o);
 
 #endif

@@ -57,7 +57,8 @@ void value_init(const struct conf_row *row, void *field)
 void value_copy(const struct conf_row *row, void *to, const void *from)
 {
     if (row->kind == CONF_TEXT) *(char **)to = mem_strdup(*(char *const *)from);
-    else if (row->kind == CONF_BYTES) *(struct str *)to = str_new(str_slice(*(const struct str *)from));
+    else if (row->kind == CONF_BYTES)
+        *(struct str *)to = str_new(str_slice(*(const struct str *)from));
     else if (row->kind == CONF_LIST) row->list->copy(to, from);
     else memcpy(to, from, value_size(row));
 }

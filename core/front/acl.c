@@ -205,9 +205,10 @@ bool acl_check_channel(const struct acl_user *u, struct slice channel, bool is_p
 
 static bool selector_reads_all(const struct acl_selector *s)
 {
-    for (size_t i = 0; i < s->keys.n && !s->all_keys; i++)
-        if (s->keys.at[i].permission & ACL_KEY_READ && slice_eqz(str_slice(s->keys.at[i].pattern), "*"))
-            return true;
+    for (size_t i = 0; i < s->keys.n && !s->all_keys; i++) {
+        const struct acl_key_pattern *k = &s->keys.at[i];
+        if (k->permission & ACL_KEY_READ && slice_eqz(str_slice(k->pattern), "*")) return true;
+    }
     return s->all_keys;
 }
 

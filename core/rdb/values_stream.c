@@ -153,7 +153,7 @@ static bool load_counters(struct rdb_in *in, struct part *p)
              !rdb_get_len(in, &s->added, NULL))
         return false;
     if (!rdb_get_len(in, &p->groups, NULL)) return false;
-    if (length != s->length || stream_id_cmp(stream_edge(s, false, true), s->last_id) > 0)
+    if (length != s->length || stream_id_cmp(stream_edge(s, false, false), s->last_id) > 0)
         return rdb_in_fail(in, ERR_FORMAT, "a stream's counters do not fit its entries");
     p->step = GROUPS;
     return true;

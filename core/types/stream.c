@@ -425,14 +425,15 @@ static bool check_entry(struct check *c, int64_t head_fields, struct stream_id m
     if (fields < 0 || fields > (int64_t)packed_size(c->p)) return false;
     if (!take_items(c, same ? fields : 2 * fields)) return false;
     if (!take_int(c, &items) || items != (same ? fields + 3 : 2 * fields + 4)) return false;
+    if (flags & FLAG_DELETED) return true; /* may lie above later ones: XSETID */
     struct stream_id id = id_in(master, ms, seq);
     if (stream_id_cmp(id, *above) <= 0) return false;
     *above = id;
-    *live += !(flags & FLAG_DELETED);
+    ++*live;
     return true;
 }
 
-/* `above`: the id before the node's first; becomes its last. */
+/* `above`: the last id before the node's; becomes its last one that is not deleted. */
 static bool node_sound(const struct packed *p, struct stream_id master, struct stream_id *above)
 {
     struct check c = { p, packed_first(p) };
@@ -448,8 +449,7 @@ static bool node_sound(const struct packed *p, struct stream_id master, struct s
 bool stream_adopt_node(struct stream *s, struct stream_id master, struct packed *p)
 {
     bool there;
-    struct idmap_pos pos = idmap_last(&s->nodes);
-    struct stream_id above = idmap_is(&pos) ? last_of_node(&pos) : STREAM_ID_MIN;
+    struct stream_id above = stream_edge(s, false, false);
     if (stream_id_cmp(master, above) < 0 || !node_sound(p, master, &above)) return false;
     struct packed **slot = (struct packed **)(void *)idmap_add(&s->nodes, master, &there);
     if (there) return false;

@@ -241,7 +241,8 @@ class Pair:
     def members(self, key):
         kind = self.ours.control.ask("TYPE", key)[1]
         verb = self.MEMBERS_OF.get(kind)
-        return flat(self.ours.control.ask(verb[0], key, *verb[1:])) if verb else None
+        # Of both, since reading makes a key young.
+        return flat(self.ask_both(verb[0], key, *verb[1:])[0]) if verb else None
 
     def make_equal(self, key, way):
         """One side's value to both: RESTORE of the same payload."""

@@ -246,7 +246,9 @@ END_TEST
 
 START_TEST(auth_error_ends_the_attempt)
 {
-    struct link_settings s = { .timeout_ms = 1000, .password = SLICE("pw"), .listening_port = 7000 };
+    struct link_settings s = {
+        .timeout_ms = 1000, .password = SLICE("pw"), .listening_port = 7000
+    };
     struct rig *r = rig_new(&s);
     follow(r, "", 0);
     rig_text(r, "-NOAUTH x\r\n-WRONGPASS invalid username-password pair or user is disabled.\r\n");
