@@ -424,15 +424,3 @@ def test_oom_score():
             assert "must be between -2000 and 2000" in fails(c.cmd, "CONFIG", "SET", "oom-score-adj-values", "0 0 2001")
         at_start = stage.server("--oom-score-adj", "relative", "--oom-score-adj-values", "7 8 9")
         assert oom_score(at_start) == base + 7
-
-
-def test_source_address():
-    """The address that a replica's master sees, changed while it runs."""
-    with Stage() as stage:
-        master = stage.server("--repl-diskless-sync-delay", 0, "--protected-mode", "no")
-        replica = stage.server()
-        with replica.client() as r:
-            r.cmd("CONFIG", "SET", "bind-source-addr", "127.0.0.2")
-            r.cmd("REPLICAOF", "127.0.0.1", master.port)
-            wait_for("the link", lambda: r.info("replication")["master_link_status"] == "up")
-            assert "ip=127.0.0.2," in master.info("replication")["slave0"]
