@@ -274,6 +274,7 @@ static void before_sleep(void *arg)
     tracking_flush(s->tracking);
     replication_settle(s->repl);
     aof_flush(s->aof, false); /* before anybody hears of it */
+    conn_hold_all(s->loop, aof_gathers(s->aof));
     replication_flush(s->repl);
 }
 
@@ -332,6 +333,7 @@ static void unbuild(struct server *s)
     loop_hook_delete(s->before_sleep);
     front_unlisten(s->front);
     aof_flush(s->aof, true);
+    conn_hold_all(s->loop, false);
     host_delete(s->host); /* it calls off loads and snapshots */
     migrations_delete(s->migrations);
     aof_loader_delete(s->aof_loader);

@@ -25,6 +25,7 @@ struct shared {
     struct buf spare[SPARES_MAX];
     int spares;
     struct ilist woken; /* conns to flush */
+    bool held;          /* nothing leaves for the moment */
     struct ilist later; /* conns that something must be done for next turn */
     struct loop_timer *soon;
     struct loop_hook *last;
@@ -93,7 +94,7 @@ static void on_soon(void *arg)
 static void on_last_hook(void *arg)
 {
     struct shared *s = arg;
-    if (!ilist_empty(&s->woken)) loop_timer_after(s->soon, 0);
+    if (!ilist_empty(&s->woken) && !s->held) loop_timer_after(s->soon, 0);
 }
 
 static void shared_delete(void *arg)
@@ -380,6 +381,10 @@ static void flush(struct conn *c)
     if (c->gone || c->connecting || c->why) return;
     size_t all = buf_size(&c->out);
     size_t may = c->held < all ? all - c->held : 0;
+    if (c->s->held && may) {
+        if (!c->blocked && ilist_empty(&c->wake_node)) ilist_push(&c->s->woken, &c->wake_node);
+        return;
+    }
     c->blocked = false;
     if (may > 0) {
         ssize_t sent = send_some(c, buf_head(&c->out), may);
@@ -401,9 +406,11 @@ void conn_flush(struct conn *c)
 void conn_flush_all(struct loop *l)
 {
     struct shared *s = shared_of(l);
-    while (!ilist_empty(&s->woken))
+    while (!s->held && !ilist_empty(&s->woken))
         conn_flush(ilist_of(s->woken.next, struct conn, wake_node));
 }
+
+void conn_hold_all(struct loop *l, bool on) { shared_of(l)->held = on; }
 
 void conn_wake_out(struct conn *c)
 {

@@ -72,6 +72,9 @@ void conn_flush(struct conn *c); /* now */
 /* Flushes every conn of the loop that was woken since. What is woken later in the same turn leaves
  * in the next one, which then comes at once. */
 void conn_flush_all(struct loop *l);
+/* While on, nothing that waits in an out buffer leaves from any conn of the loop; what was woken
+ * meanwhile leaves at the first conn_flush_all after. */
+void conn_hold_all(struct loop *l, bool on);
 /* Stop or go on reading (blocked or paused clients, slow consumers). Bytes that are in conn_in
  * already are not offered by going on: conn_again does that. */
 void conn_pause_read(struct conn *c, bool paused);

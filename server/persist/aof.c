@@ -26,8 +26,14 @@
 #define HOLD_MAX_MS 2000     /* bytes are not held back for longer */
 #define STALL_MS 50          /* a write that took so long waited for the sync */
 #define SLOW_FOR_MS 60000    /* so long a disk counts as one whose writes wait */
+#define GATHER_MS 1
+#define GATHER_SYNC_US 1500  /* a sync that is faster is not waited for */
+#define GATHER_REST_MAX 63   /* where waiting brings nobody it is tried that seldom */
+#define GATHER_AFRESH 16     /* groups after which a greater one is looked for */
 #define ERROR_LOG_EVERY_S 30
 #define OUT_KEEP (1u << 20)
+
+static void on_gathered(void *arg) { (void)arg; /* before the loop sleeps again it is written */ }
 
 struct aof *aof_new(struct server *s)
 {
@@ -39,6 +45,7 @@ struct aof *aof_new(struct server *s)
     a->took_s = -1;
     a->rewrite_ok = true;
     a->bg = bg_start("aof");
+    a->gather.timer = loop_timer_new(s->loop, on_gathered, a);
     return a;
 }
 
@@ -59,6 +66,7 @@ void aof_delete(struct aof *a)
         close(a->fd);
     }
     bg_stop(a->bg);
+    loop_timer_delete(a->gather.timer);
     a->bg = NULL;
     a->fd = -1;
     if (a->syncs == 0) release(a); /* else the last word from the thread does it */
@@ -107,6 +115,7 @@ void aof_append(void *aof, int db, struct slice bytes)
 {
     struct aof *a = aof;
     put_time(a);
+    a->gather.units++;
     if (a->in_unit) {
         aof_place_aside(a, db, bytes);
         return;
@@ -212,18 +221,24 @@ static bool sync_now(struct aof *a)
         sync_failed(a);
         return false;
     }
-    latency_add(a->s->front, "aof-fsync-always", (clock_mono_us() - begin_us) / 1000);
+    int64_t took_us = clock_mono_us() - begin_us;
+    latency_add(a->s->front, "aof-fsync-always", took_us / 1000);
+    a->gather.sync_us += (took_us - a->gather.sync_us) / 8;
     a->synced_ms = loop_now_ms(a->s->loop);
     synced(a, a->written, a->written_offset);
     return true;
 }
 
+static bool sync_rests(const struct aof *a)
+{
+    return a->s->config->no_appendfsync_on_rewrite && snapshot_running(a->s->snapshot);
+}
+
 static void sync_as_configured(struct aof *a)
 {
     const struct server_config *c = a->s->config;
-    bool rests = c->no_appendfsync_on_rewrite && snapshot_running(a->s->snapshot);
     if (a->synced == a->written && !a->sync_error) return;
-    if (c->appendfsync == FSYNC_NO || rests) return;
+    if (c->appendfsync == FSYNC_NO || sync_rests(a)) return;
     if (always(a)) sync_now(a);
     else if (!a->syncing && loop_now_ms(a->s->loop) - a->synced_ms >= SYNC_EVERY_MS)
         sync_later(a, false);
@@ -278,6 +293,7 @@ static bool write_out(struct aof *a)
     a->written += all;
     a->written_offset = a->place.said == AOF_SAID_PLACE ? a->place.offset : -1;
     a->held_ms = 0;
+    a->gather.units = 0;
     note_duration(a, clock_mono_us() - begin_us);
     note_recovery(a, &a->write_error);
     return true;
@@ -297,12 +313,52 @@ static bool held_back(struct aof *a)
     return false;
 }
 
+/* ---- gathering ---- */
+
+/* Clients that were answered a moment ago and are about to write again would miss this sync, and
+ * two halves of them would take turns: when the last waiting brought more in, it is done again. */
+static bool worth_waiting(struct aof *a)
+{
+    struct aof_gather *g = &a->gather;
+    if (!always(a) || sync_rests(a) || !g->units || g->sync_us < GATHER_SYNC_US) return false;
+    if (g->groups++ % GATHER_AFRESH == 0) g->last = SIZE_MAX;
+    if (g->units >= g->last) return false;
+    return g->rest == 0 || g->rest-- == 0;
+}
+
+static void end_gathering(struct aof_gather *g)
+{
+    bool brought = g->units * 4 >= g->begun_with * 5;
+    loop_timer_cancel(g->timer);
+    g->begun_with = 0;
+    g->last = g->units;
+    g->pause = brought ? 0 : g->pause * 2 + 1;
+    if (g->pause > GATHER_REST_MAX) g->pause = GATHER_REST_MAX;
+    g->rest = g->pause;
+}
+
+static bool gather(struct aof *a)
+{
+    struct aof_gather *g = &a->gather;
+    if (g->begun_with) {
+        if (always(a) && loop_timer_armed(g->timer) && g->units < g->last) return true;
+        end_gathering(g);
+        return false;
+    }
+    if (!worth_waiting(a)) return false;
+    g->begun_with = g->units;
+    loop_timer_after(g->timer, GATHER_MS);
+    return true;
+}
+
+bool aof_gathers(const struct aof *a) { return a->gather.begun_with && buf_size(&a->out); }
+
 void aof_flush(struct aof *a, bool now)
 {
     if (a->fd < 0) return;
     aof_place_flush(a);
     if (buf_size(&a->out)) {
-        if (!now && held_back(a)) return;
+        if (!now && (held_back(a) || gather(a))) return;
         if (!write_out(a)) return;
     }
     sync_as_configured(a);

@@ -53,6 +53,8 @@ void aof_stream(struct aof *a, int argc, const struct slice *argv, struct slice 
 void aof_stream_reset(struct aof *a);
 /* Before the loop sleeps. `now`: whatever the disk does (SHUTDOWN, rewrites). */
 void aof_flush(struct aof *a, bool now);
+/* What was appended waits a moment for more, to be synced together: no reply may leave. */
+bool aof_gathers(const struct aof *a);
 /* All is written and synced when this returns; false: it failed (logged). */
 bool aof_sync_all(struct aof *a);
 /* NULL, or why the last write or sync failed. */

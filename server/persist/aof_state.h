@@ -45,8 +45,19 @@ struct aof_sync {
     int error;            /* errno, 0 */
 };
 
+/* appendfsync always: a slow sync is put off a little when that lets more clients share it. */
+struct aof_gather {
+    struct loop_timer *timer; /* armed: it is being waited */
+    size_t units;             /* commands that wait for the sync */
+    size_t begun_with, last;  /* of them: when the waiting began; in the last group */
+    uint64_t groups;
+    int rest, pause;          /* groups that are not waited for: still; the next time it is vain */
+    int64_t sync_us;          /* what a sync takes, smoothed */
+};
+
 struct aof {
     struct server *s;
+    struct aof_gather gather;
     enum aof_state state;
     struct aof_manifest manifest;
     struct bg *bg;

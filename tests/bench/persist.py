@@ -4,7 +4,8 @@
     tests/bench/persist.py [--rounds 3] [--requests 200000] [--keys 1000000] [--dir /path/on/the/disk]
 
 Interleaved, the median is shown. Loading: an RDB and an append-only file of commands, of strings, hashes, lists, sets
-and sorted sets in equal parts, both written by redis-server; the figure is the server's own, from its log.
+and sorted sets in equal parts, both written by redis-server; the time is the server's own, from its log. Beside each figure
+stands the CPU time that it took, which a busy machine changes less: a request's in microseconds, a load's in seconds.
 TANIST_BUILD names the build folder (a release build). tests/bench/snapshot.py has the saves.
 """
 import argparse
@@ -20,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("TANIST_BUILD", os.path.join(ROOT, "build-release"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from lib import REDIS_SERVER, Client, encode, free_port, wait_for  # noqa: E402
+from throughput import cpu_seconds  # noqa: E402
 
 WHO = {"tanist": os.path.join(BUILD, "tanist"), "redis": REDIS_SERVER}
 
@@ -44,19 +46,26 @@ class Server:
         self.proc.wait()
 
 
+def shown(got, digits):
+    """Medians of (figure, CPU), ours and theirs, and the two ratios."""
+    (a, x), (b, y) = ([statistics.median(v) for v in zip(*got[w])] for w in ("tanist", "redis"))
+    return f"ours {a:.{digits}f} (CPU {x:.2f})  theirs {b:.{digits}f} (CPU {y:.2f})  {a / b:.2f} ({x / y:.2f})"
+
+
 def throughput(where, fsync, rounds, requests):
     got = {w: [] for w in WHO}
     for k in range(rounds):
         for w in WHO:
             folder = os.path.join(where, w)
             s = Server(w, folder, "--appendonly", "yes", "--appendfsync", fsync, "--auto-aof-rewrite-percentage", "0")
+            before = cpu_seconds(s.proc.pid)
             out = subprocess.run(["redis-benchmark", "-p", str(s.port), "-c", "50", "-n", str(requests), "-r", "100000",
                                   "-t", "set", "--csv"], capture_output=True, text=True).stdout
-            got[w].append(float(out.splitlines()[-1].split(",")[1].strip('"')))
+            rate = float(out.splitlines()[-1].split(",")[1].strip('"'))
+            got[w].append((rate, (cpu_seconds(s.proc.pid) - before) / requests * 1e6))
             s.end()
             shutil.rmtree(folder)
-    ours, theirs = statistics.median(got["tanist"]), statistics.median(got["redis"])
-    print(f"SET, 50 clients, {fsync:9} ours {ours:9.0f}/s  theirs {theirs:9.0f}/s  {ours / theirs:.2f}", flush=True)
+    print(f"SET a second, 50 clients, {fsync:9} {shown(got, 0)}", flush=True)
 
 
 def fill(port, keys):
@@ -76,7 +85,7 @@ def fill(port, keys):
 def load_time(who, folder, pattern, *options):
     s = Server(who, folder, *options)
     with open(s.log) as f:
-        took = float(re.search(pattern, f.read()).group(1))
+        took = float(re.search(pattern, f.read()).group(1)), cpu_seconds(s.proc.pid)
     s.end()
     return took
 
@@ -94,9 +103,7 @@ def loads(where, rounds, keys):
         for _ in range(rounds):
             for w in WHO:
                 got[w].append(load_time(w, folder, pattern, *options))
-        ours, theirs = statistics.median(got["tanist"]), statistics.median(got["redis"])
-        print(f"load of {keys} mixed keys, {what:9} ours {ours:.2f} s  theirs {theirs:.2f} s  {ours / theirs:.2f}",
-              flush=True)
+        print(f"seconds to load {keys} mixed keys, {what:9} {shown(got, 2)}", flush=True)
 
 
 def main():

@@ -4,7 +4,7 @@
  * A note is made behind a change and behind a sync, but in front of an answer: what the notes say
  * was answered was so no earlier. A sync has two notes, since what is written while it runs is not
  * promised by it. Each note is one append to $DISK_TRACE, opened for it alone (a forked child
- * closes descriptors that it does not know).
+ * closes descriptors that it does not know). $DISK_SYNC_US: so much longer each sync takes.
  *
  * head: op (1), sizes of a and b (4 each), id (8), at (8), milliseconds (8); then a and b. */
 #define _GNU_SOURCE
@@ -131,6 +131,8 @@ static int synced(int fd, int (*sync)(int fd))
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     if (S_ISDIR(st.st_mode) && readlink(link, path, sizeof(path) - 1) < 0) _exit(98);
     note_path('f', path, NULL, st.st_ino);
+    const char *us = getenv("DISK_SYNC_US");
+    if (us) usleep((useconds_t)atoi(us));
     int got = sync(fd);
     if (got == 0) note_path('F', path, NULL, st.st_ino);
     return got;

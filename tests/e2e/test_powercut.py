@@ -55,6 +55,9 @@ class Writer(threading.Thread):
         self.n = n
 
 
+SYNC_US = "2500"  # slow enough for writes to be gathered in front of a sync
+
+
 class Recorded:
     """A server whose disk calls are noted; `notes` after end()."""
 
@@ -67,7 +70,7 @@ class Recorded:
         open(self.trace, "wb").close()
         self.first = {p: read(os.path.join(self.folder, p)) for p in walk(self.folder)}
         self.inodes = {p: os.stat(os.path.join(self.folder, p)).st_ino for p in self.first}
-        env = dict(os.environ, LD_PRELOAD=library(stage), DISK_TRACE=self.trace,
+        env = dict(os.environ, LD_PRELOAD=library(stage), DISK_TRACE=self.trace, DISK_SYNC_US=SYNC_US,
                    ASAN_OPTIONS="verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", ""))
         self.p = stage.server(*options, name=name, env=env)
         self.c = self.p.client()

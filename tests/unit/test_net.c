@@ -407,6 +407,36 @@ START_TEST(held_bytes_wait)
 }
 END_TEST
 
+static void hold_none(void *arg)
+{
+    struct stage *s = arg;
+    ck_assert_uint_eq(s->got, 0);
+    ck_assert_uint_eq(conn_out_size(s->client), 7);
+    conn_hold_all(s->loop, false);
+}
+
+static void hold_all(struct conn *c)
+{
+    conn_hold_all(conn_loop(c), true);
+    buf_putz(conn_out(c), "abcdefg");
+    conn_wake_out(c);
+}
+
+static const struct conn_ops all_held_ops = { count, NULL, note_end, hold_all };
+
+START_TEST(all_conns_wait)
+{
+    struct stage s;
+    stage_open(&s, &count_server_ops, &all_held_ops);
+    struct loop_timer *t = loop_timer_new(s.loop, hold_none, &s);
+    loop_timer_after(t, 60);
+    loop_run(s.loop);
+    ck_assert_uint_eq(s.got, 7);
+    loop_timer_delete(t);
+    stage_close(&s);
+}
+END_TEST
+
 static void feed_more(struct conn *c)
 {
     struct stage *s = conn_arg(c);
@@ -748,6 +778,7 @@ static const struct unit_case cases[] = {
     UNIT(closing_inside_a_callback),
     UNIT(turns_inside_a_callback),
     UNIT(output_leaves_before_the_end),
+    UNIT(all_conns_wait),
     UNIT(held_bytes_wait),
     UNIT(drained_output_is_fed),
     UNIT(write_errors_are_reported_next_turn),
