@@ -191,6 +191,7 @@ static enum err read_enum(const struct conf_row *row, void *field, const struct 
                           size_t n, struct errmsg *m)
 {
     int bits = 0;
+    if (n == 0) return enum_error(row, m);
     for (size_t i = 0; i < n; i++) {
         const struct conf_name *found = name_find(row, word[i]);
         if (!found) return enum_error(row, m);
@@ -233,7 +234,7 @@ static enum err read_kind(const struct conf_row *row, void *field, const struct 
     };
     if (row->kind == CONF_LIST) return row->list->read(field, word, n, live, m);
     bool several = row->kind == CONF_ENUM && (row->flags & CONF_BITS);
-    if (n == 0 || (n > 1 && !several)) return err_set(m, ERR_SYNTAX, "wrong number of arguments");
+    if (n != 1 && !several) return err_set(m, ERR_SYNTAX, "wrong number of arguments");
     if (row->kind == CONF_ENUM) return read_enum(row, field, word, n, m);
     return one_word[row->kind](row, field, word[0], m);
 }

@@ -127,6 +127,8 @@ def test_fatal_configuration_errors():
         ("appendonly maybe", 1, "appendonly maybe", "argument must be 'yes' or 'no'"),
         ("maxmemory 1gib", 1, "maxmemory 1gib", "argument must be a memory value"),
         ("loglevel", 1, "loglevel", "wrong number of arguments"),
+        ("shutdown-on-sigint", 1, "shutdown-on-sigint",
+         "argument(s) must be one of the following: default, save, nosave, now, force"),
         ("include", 1, "include", "Bad directive or wrong number of arguments"),
     ]
     with Stage() as stage:
