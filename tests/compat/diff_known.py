@@ -118,7 +118,9 @@ def zero_bytes(words, ours, theirs, sent):
 
 
 def woken_by_nothing(words, ours, theirs, sent):
-    return not ours[1] and text(theirs).endswith(("*[]]]", "*[]}"))
+    """A history may be empty; what XREAD gives never is, and the next entry may have come to us meanwhile."""
+    empty = text(theirs).endswith(("*[]]]", "*[]}")) and sent(b"XADD")
+    return empty and (not ours[1] or words[0].upper() == b"XREAD")
 
 
 def woken_before(words, ours, theirs, sent):
