@@ -90,6 +90,7 @@ static bool is_stdin(int i, int argc, char **argv)
 
 struct words {
     VEC(struct slice) at;
+    struct conf_words split; /* holds those that came in one argument */
 };
 
 static void words_flush(struct conf_lines *l, struct words *w)
@@ -103,11 +104,21 @@ static void words_flush(struct conf_lines *l, struct words *w)
     }
     if (w->at.n) conf_read_words(l, w->at.at, w->at.n);
     vec_clear(&w->at);
+    conf_words_free(&w->split);
+}
+
+/* An option and its values in one argument: "--maxmemory 700mb". */
+static bool came_together(struct words *w, const char *text)
+{
+    if (!strpbrk(text, " \t") || !conf_split(slice_z(text), &w->split, NULL)) return false;
+    for (size_t i = 0; i < w->split.n; i++) vec_push(&w->at, str_slice(w->split.at[i]));
+    return true;
 }
 
 static void words_begin(struct words *w, const char *arg)
 {
     const char *name = arg + 2, *equals = strchr(name, '=');
+    if (came_together(w, name)) return;
     vec_push(&w->at, equals ? slice_of(name, (size_t)(equals - name)) : slice_z(name));
     if (equals) vec_push(&w->at, slice_z(equals + 1));
 }

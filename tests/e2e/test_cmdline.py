@@ -153,6 +153,15 @@ def test_fatal_configuration_errors():
         fatal(got.stderr, line, quoted, reason)
 
 
+def test_name_and_value_in_one_argument():
+    with Stage() as stage:
+        with started(stage, "--port", "PORT", "--maxmemory 700mb", "--maxmemory-policy 'volatile-lru'",
+                     "--proc-title-template --my--title", "--loglevel", "verbose") as p:
+            for name, value in (("maxmemory", b"734003200"), ("maxmemory-policy", b"volatile-lru"),
+                                ("proc-title-template", b"--my--title"), ("loglevel", b"verbose")):
+                assert p.cmd("CONFIG", "GET", name)[1] == value, name
+
+
 def test_lists_without_a_word_are_empty():
     lists = "save", "client-output-buffer-limit", "latency-tracking-info-percentiles"
     with Stage() as stage:
