@@ -234,23 +234,3 @@ def test_nothing_to_load_and_other_names():
         assert bad.startswith("ERR CONFIG SET failed"), bad
         got = run(TANIST, "--dbfilename", "a/b", "--port", free_port())
         assert got.returncode == 1 and "dbfilename can't be a path, just a filename" in got.stderr, got
-
-
-def test_types_of_later_issues_are_refused_or_loaded():
-    """A file of the reference with a type we do not know ends the start with its name, never a crash."""
-    with Stage() as stage:
-        p = stage.server(name="data", binary=REDIS_SERVER)
-        with p.client() as c:
-            c.cmd("SET", "s", 1)
-            c.cmd("RPUSH", "list", 1, 2, 3)
-            c.cmd("HSET", "hash", "f", "v")
-            c.cmd("XADD", "stream", "*", "f", "v")
-            c.cmd("SAVE")
-        p.kill()
-        p.wait()
-        q = stage.server(name="data", wait=False)
-        wait_for("a decision", lambda: q.proc.poll() is not None or "Ready to accept" in q.logged())
-        if q.proc.poll() is not None:
-            assert q.proc.returncode == 1 and "AddressSanitizer" not in q.logged(), q.logged()
-        else:
-            assert q.cmd("DBSIZE") == 4
