@@ -338,12 +338,11 @@ def test_failover_events_and_scripts():
         lines = read_file(notify + ".out").split("\n")
         assert f"+sdown master mm 127.0.0.1 {master.port}" in lines, lines
         assert not any(line.startswith("+slave-reconf-sent") for line in lines), "notices are not for the script"
-        text = read_file(os.path.join(s.folder, "sentinel.conf"))
         epoch = said["+new-epoch"]
         for line in (f"sentinel monitor mm 127.0.0.1 {replica.port} 1", f"sentinel config-epoch mm {epoch}",
                      f"sentinel leader-epoch mm {epoch}", f"sentinel current-epoch {epoch}",
                      f"sentinel known-replica mm 127.0.0.1 {master.port}"):
-            assert line in text, (line, text)
+            wait_for(line, lambda: line in read_file(os.path.join(s.folder, "sentinel.conf")))
         assert s.cmd("SENTINEL", "PENDING-SCRIPTS") == [] or wait_for(
             "an empty queue", lambda: s.cmd("SENTINEL", "PENDING-SCRIPTS") == [])
 

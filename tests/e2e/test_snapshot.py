@@ -302,7 +302,7 @@ def large_changes(c, round):
         touch_each()
 
     def empty():
-        c.pipeline([("FLUSHALL", "ASYNC"), ("SET", "hash", 1)])
+        c.pipeline([("SELECT", 1), ("FLUSHDB", "ASYNC"), ("SELECT", 0), ("FLUSHDB", "ASYNC"), ("SET", "hash", 1)])
 
     def read():
         c.pipeline([("HGETALL", "hash"), ("SMEMBERS", "set"), ("ZRANGE", "zset", 0, -1), ("GETRANGE", "string", 0, 9),

@@ -122,6 +122,7 @@ static void check_row(const struct conf_row *row)
             ck_assert_msg(conf_is_default(row, field), "%s", row->name);
         }
         if (row->kind == CONF_TEXT) mem_free(*(char **)field);
+        if (row->kind == CONF_BYTES) str_free(field);
         if (row->kind == CONF_LIST) row->list->free(field);
         mem_free(field);
     }
