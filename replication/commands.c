@@ -92,12 +92,13 @@ static bool take_over(struct call *c)
     char asked[REPLID_LEN + 1];
     slice_cstr(c->argv[1], asked, sizeof(asked));
     log_warning("Failover request received for replid %s.", asked);
-    if (replication_is_master(r)) {
-        reply_error(c, "PSYNC FAILOVER can't be sent to a master.");
-        return false;
-    }
-    if (!slice_ieqz(c->argv[1], history_id(&r->history))) {
-        reply_error(c, "PSYNC FAILOVER replid must match my replid.");
+    int64_t must_have = -1;
+    if (c->argc > 4 && !arg_int(c, 4, &must_have)) return false;
+    const char *no = handover_take_refusal(replication_is_master(r),
+                                           slice_ieqz(c->argv[1], history_id(&r->history)),
+                                           feed_end(&r->feed), must_have);
+    if (no) {
+        reply_error(c, no);
         return false;
     }
     replication_follow(r, NULL, 0);

@@ -38,10 +38,18 @@ void handover_begin(struct handover *h, const struct handover_request *q, int64_
                          : INT64_MAX;
 }
 
-static void choose(struct handover *h, const struct handover_peer *p)
+const char *handover_take_refusal(bool is_master, bool same_history, int64_t end, int64_t must_have)
 {
-    text_copy(h->host, sizeof(h->host), p->host);
-    h->port = p->port;
+    if (is_master) return "PSYNC FAILOVER can't be sent to a master.";
+    if (!same_history) return "PSYNC FAILOVER replid must match my replid.";
+    return end < must_have ? "PSYNC FAILOVER needs data that I do not have." : NULL;
+}
+
+static void choose(struct handover *h, const char *host, int port, int64_t must_have)
+{
+    text_copy(h->host, sizeof(h->host), host);
+    h->port = port;
+    h->must_have = must_have;
 }
 
 enum handover_verdict handover_look(struct handover *h, int64_t now_ms, int64_t end,
@@ -51,13 +59,12 @@ enum handover_verdict handover_look(struct handover *h, int64_t now_ms, int64_t 
         const struct handover_peer *p = &peers[i];
         if (h->want.named && p != find(&h->want, peers, n)) continue;
         if (!p->online || p->acked < end) continue;
-        choose(h, p);
+        choose(h, p->host, p->port, end);
         return HANDOVER_SWITCHES;
     }
     if (now_ms < h->deadline_ms) return HANDOVER_STAYS;
     if (!h->want.force) return HANDOVER_LATE;
-    text_copy(h->host, sizeof(h->host), h->want.host);
-    h->port = (int)h->want.port;
+    choose(h, h->want.host, (int)h->want.port, -1);
     return HANDOVER_SWITCHES;
 }
 

@@ -6,6 +6,8 @@
  * WAITS: writes are paused, the target is waited for. GOES: we follow the target already and ask it
  * by PSYNC ... FAILOVER to take over. Once that was sent we never go back by ourselves: the target
  * may be master although its answer was lost (link.h, LINK_HAND_ASKS, tells what follows).
+ * A target that restarts between its last acknowledgement and the question may have less than it
+ * acknowledged, so the question names the position that it must have.
  * Pure: time and the replicas' figures are handed in. One in `struct replication`.
  * Invariant: host and port are set in GOES. Tests: unit/handover. */
 #ifndef REPLICATION_HANDOVER_H
@@ -34,6 +36,7 @@ struct handover {
     char host[HANDOVER_HOST_MAX]; /* the target, once it is chosen */
     int port;
     int64_t deadline_ms; /* INT64_MAX: none */
+    int64_t must_have; /* the target takes over with at least this position; -1: with any (FORCE) */
 };
 
 struct handover_peer {
@@ -53,6 +56,9 @@ enum handover_verdict {
     HANDOVER_SWITCHES, /* follow host:port, and ask it to take over */
     HANDOVER_LATE,     /* time is up: abort */
 };
+/* The target's side. Redis' error for PSYNC ... FAILOVER [must_have]; NULL: take over. */
+const char *handover_take_refusal(bool is_master, bool same_history, int64_t end,
+                                  int64_t must_have);
 /* In WAITS: has a target acknowledged `end`? In GOES: `asked` tells whether the target may have
  * heard of it; when not, connecting has a limit. */
 enum handover_verdict handover_look(struct handover *h, int64_t now_ms, int64_t end,

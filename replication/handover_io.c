@@ -57,7 +57,7 @@ static void go(struct replication *r)
 {
     log_notice("Failover target %s:%d is synced, failing over.", r->hand.host, r->hand.port);
     handover_goes(&r->hand, repl_now(r), (int64_t)r->set.timeout_s * 1000);
-    role_hand_to(r, r->hand.host, r->hand.port);
+    role_hand_over(r);
 }
 
 void handover_acked(struct replication *r)

@@ -125,6 +125,7 @@ static void on_boot(struct link *l, const struct link_event *e, struct link_acti
     l->failures = 1; /* a refused first attempt waits */
     l->hand = e->hand ? LINK_HAND_ASKS : LINK_HAND_NONE;
     l->hand_sent = 0;
+    l->hand_needs = e->must_have;
     if (was_master || e->kind == LINK_BOOT) {
         text_copy(l->replid, sizeof(l->replid), e->replid ? e->replid : "");
         l->offset = e->offset;

@@ -48,7 +48,8 @@ enum link_state {
 };
 
 /* FAILOVER: the master that we follow is to take over from us. PSYNC goes with the word FAILOVER
- * until it is answered. When an answer was lost, "can't be sent to a master" means that it did. */
+ * and the position that it must have (Redis passes over that) until it is answered. When an answer
+ * was lost, "can't be sent to a master" means that it did. */
 enum link_hand { LINK_HAND_NONE, LINK_HAND_ASKS, LINK_HAND_DONE, LINK_HAND_REFUSED };
 
 struct link_settings {
@@ -71,6 +72,7 @@ struct link {
     int64_t offset;              /* bytes applied */
     enum link_hand hand;
     int hand_sent;               /* so often: the target may have heard of it */
+    int64_t hand_needs;          /* the position that it must have; -1: any */
     unsigned shared;             /* what this master can too */
     int64_t fsynced;             /* of the offset, on disk; -1: no append-only file. The driver's */
     struct digest_mark digest;   /* to be named in acknowledgements. The driver's */
@@ -124,6 +126,7 @@ struct link_event {
     int64_t offset;
     struct slice bytes;
     bool ok, hand;
+    int64_t must_have; /* hand: the target's position at least; -1: any */
     bool kept;        /* LOADED, not ok: the data is still what it was before */
     int64_t pause_ms; /* LOADED, not ok: not again before */
     const char *text, *error_kind;

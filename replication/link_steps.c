@@ -124,6 +124,15 @@ static enum link_verdict answer_conf(struct link *l, struct slice line, struct l
 
 /* ---- PSYNC: continue, or everything ---- */
 
+static void send_hand(struct link *l, struct slice from, struct buf *out)
+{
+    char needs[NUM_I64_MAX];
+    struct slice argv[] = { SLICE("PSYNC"), slice_z(l->replid), from, SLICE("FAILOVER"),
+                            slice_of(needs, num_from_i64(needs, l->hand_needs)) };
+    l->hand_sent++;
+    resp_command(out, l->hand_needs < 0 ? 4 : 5, argv);
+}
+
 static void send_psync(struct link *l, struct buf *out)
 {
     if (l->replid[0] == '\0') {
@@ -132,12 +141,8 @@ static void send_psync(struct link *l, struct buf *out)
     }
     char want[NUM_I64_MAX];
     size_t n = num_from_i64(want, l->offset + 1);
-    if (l->hand == LINK_HAND_ASKS) {
-        l->hand_sent++;
-        words(out, SLICE("PSYNC"), slice_z(l->replid), slice_of(want, n), SLICE("FAILOVER"));
-        return;
-    }
-    words(out, SLICE("PSYNC"), slice_z(l->replid), slice_of(want, n));
+    if (l->hand == LINK_HAND_ASKS) send_hand(l, slice_of(want, n), out);
+    else words(out, SLICE("PSYNC"), slice_z(l->replid), slice_of(want, n));
 }
 
 /* What the answer says about a handover. True: it took over earlier, and its answer was lost: ask

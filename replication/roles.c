@@ -25,10 +25,13 @@ const char *replication_id(const struct replication *r) { return history_id(&r->
 /* What we are the effect of is known only if every byte of it was counted. */
 static bool has_position(const struct replication *r) { return r->feed.open; }
 
-static void become_replica(struct replication *r, const char *host, int port, bool hand)
+/* hand: the target of FAILOVER; NULL: an ordinary master. */
+static void become_replica(struct replication *r, const char *host, int port,
+                           const struct handover *hand)
 {
     bool was_master = replication_is_master(r);
     struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port, .hand = hand };
+    if (hand) e.must_have = hand->must_have;
     if (was_master && has_position(r)) {
         log_notice("Before turning into a replica, using my own master parameters to synthesize a "
                    "cached master: I may be able to synchronize with the new master with just a "
@@ -36,8 +39,7 @@ static void become_replica(struct replication *r, const char *host, int port, bo
         e.replid = history_id(&r->history);
         e.offset = feed_end(&r->feed);
     }
-    if (was_master)
-        waits_role_changed(r);
+    if (was_master) waits_role_changed(r);
     feed_open(&r->feed);
     r->stream_db = -1;
     link_io_step(r, e);
@@ -83,13 +85,15 @@ static void become_master(struct replication *r)
 
 void replication_follow(struct replication *r, const char *host, int port)
 {
-    if (host) become_replica(r, host, port, false);
-    else become_master(r);
+    if (host)
+        become_replica(r, host, port, NULL);
+    else
+        become_master(r);
 }
 
-void role_hand_to(struct replication *r, const char *host, int port)
+void role_hand_over(struct replication *r)
 {
-    become_replica(r, host, port, true);
+    become_replica(r, r->hand.host, r->hand.port, &r->hand);
 }
 
 void role_back(struct replication *r) { become_master(r); }

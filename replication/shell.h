@@ -141,7 +141,7 @@ void repl_new_id(struct replication *r, char out[REPLID_LEN + 1]);
 /* roles.c */
 void role_adopt(struct replication *r, const struct link_action *a);
 /* Follow, and ask to take over. */
-void role_hand_to(struct replication *r, const char *host, int port);
+void role_hand_over(struct replication *r);
 void role_back(struct replication *r); /* it did not: master again */
 /* The answer to GETACK does not count the question itself: who acknowledged this has everything. */
 int64_t replication_end_to_ack(const struct replication *r);

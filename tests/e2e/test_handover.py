@@ -105,6 +105,10 @@ def test_words():
             assert fails(c.cmd, "PSYNC", "x", 1, "FAILOVER") == "ERR PSYNC FAILOVER can't be sent to a master."
         with replica.client() as c:
             assert fails(c.cmd, "PSYNC", "x", 1, "FAILOVER") == "ERR PSYNC FAILOVER replid must match my replid."
+            at, lacks = c.info("replication"), "ERR PSYNC FAILOVER needs data that I do not have."
+            beyond = int(at["slave_repl_offset"]) + 1_000_000
+            assert fails(c.cmd, "PSYNC", at["master_replid"], 1, "FAILOVER", beyond) == lacks
+            assert c.info("replication")["role"] == "slave"
 
 
 def test_pause_abort_timeout():

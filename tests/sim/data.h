@@ -121,13 +121,13 @@ void data_fail_waits(struct data *d);
 
 /* --- data_handover.c --- */
 void data_hand_command(struct data *d, struct dconn *c, int argc, const struct slice *argv);
-bool data_hand_take(struct data *d, struct dconn *c, const struct slice *argv);
+bool data_hand_take(struct data *d, struct dconn *c, int argc, const struct slice *argv);
 void data_hand_look(struct data *d); /* a replica acknowledged, or the link knows more */
 void data_hand_timer(struct data *d);
 
 /* --- data_replica.c --- */
 void data_follow(struct data *d, struct slice ip, int port);
-void data_hand_to(struct data *d, struct slice ip, int port); /* follow, and ask to take over */
+void data_hand_over(struct data *d); /* follow, and ask to take over */
 void data_promote(struct data *d);
 void data_boot_link(struct data *d, const char *replid, int64_t offset);
 void data_link_up(struct data *d);

@@ -349,7 +349,7 @@ void data_replica_command(struct data *d, struct dconn *c, int argc, const struc
         data_hand_look(d);
     } else {
         bool asked = argc > 3 && slice_ieqz(argv[3], "FAILOVER");
-        if (asked && !data_hand_take(d, c, argv)) return;
+        if (asked && !data_hand_take(d, c, argc, argv)) return;
         psync(d, c, argc, argv);
         plan(d);
     }

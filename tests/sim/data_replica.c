@@ -205,7 +205,7 @@ void data_link_timer(struct data *d, uint64_t tag)
 }
 
 /* A host that became a replica keeps its position: it asks to continue with it. */
-static void follow(struct data *d, struct slice ip, int port, bool hand)
+static void follow(struct data *d, struct slice ip, int port, const struct handover *hand)
 {
     char host[64];
     slice_cstr(ip, host, sizeof(host));
@@ -218,6 +218,7 @@ static void follow(struct data *d, struct slice ip, int port, bool hand)
     tell(d->node->sim, d->node, "follows %s:%d from %.8s:%lld", host, port, history_id(&d->history),
          (long long)feed_end(&d->feed));
     struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port, .hand = hand };
+    if (hand) e.must_have = hand->must_have;
     if (was_master) {
         e.replid = d->feed.open ? history_id(&d->history) : "";
         e.offset = feed_end(&d->feed);
@@ -229,10 +230,10 @@ static void follow(struct data *d, struct slice ip, int port, bool hand)
 void data_follow(struct data *d, struct slice ip, int port)
 {
     handover_end(&d->hand);
-    follow(d, ip, port, false);
+    follow(d, ip, port, NULL);
 }
 
-void data_hand_to(struct data *d, struct slice ip, int port) { follow(d, ip, port, true); }
+void data_hand_over(struct data *d) { follow(d, slice_z(d->hand.host), d->hand.port, &d->hand); }
 
 void data_promote(struct data *d)
 {

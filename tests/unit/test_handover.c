@@ -9,9 +9,9 @@ static struct handover_peer p[] = { { "a", 1, true, 50 },
 
 static void begin(const char *host, int port, bool force, int64_t timeout_ms)
 {
-    q = (struct handover_request){
-        .named = host != NULL, .force = force, .timeout_ms = timeout_ms
-    };
+    q = (struct handover_request){ .named = host != NULL,
+                                   .force = force,
+                                   .timeout_ms = timeout_ms };
     if (host) text_copy(q.host, sizeof(q.host), host);
     q.port = port;
     handover_begin(&h, &q, 1000);
@@ -25,6 +25,7 @@ START_TEST(any_replica_that_has_everything)
     ck_assert_int_eq(handover_look(&h, 1000, 90, p, 3), HANDOVER_SWITCHES);
     ck_assert_str_eq(h.host, "b");
     ck_assert_int_eq(h.port, 2);
+    ck_assert_int_eq(h.must_have, 90);
 }
 END_TEST
 
@@ -47,12 +48,26 @@ START_TEST(time_is_up)
     begin("a", 1, true, 10);
     ck_assert_int_eq(handover_look(&h, 1010, 90, p, 3), HANDOVER_SWITCHES);
     ck_assert_str_eq(h.host, "a");
+    ck_assert_int_eq(h.must_have, -1); /* loss was accepted */
     handover_goes(&h, 2000, 500);
     ck_assert_str_eq(handover_state_name(&h), "failover-in-progress");
     ck_assert_int_eq(handover_unheard(&h, 2499), HANDOVER_STAYS);
     ck_assert_int_eq(handover_unheard(&h, 2500), HANDOVER_LATE);
     handover_end(&h);
     ck_assert_str_eq(handover_state_name(&h), "no-failover");
+}
+END_TEST
+
+START_TEST(the_target_must_have_what_it_acknowledged)
+{
+    ck_assert_ptr_null(handover_take_refusal(false, true, 90, 90));
+    ck_assert_ptr_null(handover_take_refusal(false, true, 0, -1));
+    ck_assert_str_eq(handover_take_refusal(false, true, 89, 90),
+                     "PSYNC FAILOVER needs data that I do not have.");
+    ck_assert_str_eq(handover_take_refusal(false, false, 90, 90),
+                     "PSYNC FAILOVER replid must match my replid.");
+    ck_assert_str_eq(handover_take_refusal(true, true, 90, 90),
+                     "PSYNC FAILOVER can't be sent to a master.");
 }
 END_TEST
 
@@ -81,9 +96,7 @@ START_TEST(refusals_in_order)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(any_replica_that_has_everything),
-    UNIT(only_the_named_one),
-    UNIT(time_is_up),
-    UNIT(refusals_in_order),
+    UNIT(any_replica_that_has_everything),           UNIT(only_the_named_one), UNIT(time_is_up),
+    UNIT(the_target_must_have_what_it_acknowledged), UNIT(refusals_in_order),
 };
 UNIT_MAIN("handover", cases)
