@@ -70,6 +70,8 @@ struct reader {
     int step;
 };
 
+#define SOURCE_MAX (1u << 30) /* the lexer of Lua counts in int */
+
 /* A blank in front: what begins with the mark of precompiled code is then plain bad source. */
 static const char *read_source(lua_State *L, void *ud, size_t *n)
 {
@@ -87,6 +89,10 @@ bool engine_compile(lua_State *L, struct slice source, const char *chunk)
 {
     struct reader r = { source, 0 };
     lua_checkstack(L, 4);
+    if (source.n > SOURCE_MAX) {
+        lua_pushliteral(L, "the source is too long");
+        return false;
+    }
     lua_pushstring(L, chunk); /* held while the parser works, which itself does not hold it */
     int status = lua_load(L, read_source, &r, chunk);
     lua_remove(L, -2);
