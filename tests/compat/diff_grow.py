@@ -252,6 +252,8 @@ def tame(words):
         words[2:] = [b"-9223372036854775" if w == b"-9223372036854775808" else w for w in words[2:]]
     if name in DAMAGING and len(words) > 1 and words[1][:1] == b"p":
         words[1] = b"s1"
+    if name in (b"PFADD", b"PFMERGE") and len(words) > 1 and words[1][:1] in b"sb":  # the same the other way round
+        words[1] = b"p1"
     if name in BIG_OFFSET:
         for i, w in enumerate(words):
             n = number(w.lstrip(b"#"))

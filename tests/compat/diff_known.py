@@ -150,6 +150,10 @@ def damaged_hll(words, ours, theirs, sent):
     return b"INVALIDOBJ" in theirs[1] + ours[1] and sent(*DAMAGE)
 
 
+def spoilt_by_debug(words, ours, theirs, sent):
+    return ours[0] == "_" and theirs[0] == "*" and sent(b"PFDEBUG") and sent(b"WATCH")
+
+
 def sort_errno(words, ours, theirs, sent):
     return theirs[1] == b"ERR One or more scores can't be converted into double" and ours[0] == "*"
 
@@ -182,6 +186,8 @@ KNOWN = [
     (b"GET", damaged_hll_read, "the same"),
     (b"GETDEL", damaged_hll_read, "the same"),
     (b"GETEX", damaged_hll_read, "the same"),
+    (b"GETSET", damaged_hll_read, "the same"),
+    (b"EXEC", spoilt_by_debug, "PFDEBUG TODENSE and GETREG change the bytes of a watched key; Redis does not tell who watches it"),
     (b"OBJECT REFCOUNT", held_by_queue, "in a transaction Redis' value is also an argument of the queued command that set it"),
     (b"OBJECT IDLETIME", shared_age, "Redis' small integers share their age; the step that checks all keys leaves integers out"),
     (b"DIGEST-VALUE", sign_of_zero, "a listpack knows no -0, and SORT in Redis unpacks"),
