@@ -13,13 +13,7 @@ unsigned capa_named(struct slice name)
 unsigned capa_list_read(struct slice list)
 {
     unsigned capa = 0;
-    while (list.n > 0) {
-        ptrdiff_t comma = slice_find(list, ',', 0);
-        size_t n = comma < 0 ? list.n : (size_t)comma;
-        capa |= capa_named(slice_of(list.p, n));
-        if (comma < 0) break;
-        list = slice_of(list.p + n + 1, list.n - n - 1);
-    }
+    while (list.p) capa |= capa_named(slice_cut(&list, ','));
     return capa;
 }
 

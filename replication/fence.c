@@ -31,17 +31,11 @@ struct fence_hello fence_parse(struct slice text)
 {
     struct slice field[FIELDS];
     struct fence_hello h = { .valid = false };
-    size_t n = 0, from = 0;
-    for (;;) {
-        ptrdiff_t comma = slice_find(text, ',', from);
-        size_t to = comma < 0 ? text.n : (size_t)comma;
-        if (n == FIELDS) return h;
-        field[n++] = slice_of(text.p + from, to - from);
-        if (comma < 0) break;
-        from = to + 1;
-    }
-    if (n != FIELDS || field[2].n != FENCE_ID - 1 || !num_to_u64(field[7], &h.config_epoch) ||
-        field[5].n == 0 || field[5].n > 255 || field[6].n == 0 || field[6].n > 5)
+    size_t n = 0;
+    while (text.p && n < FIELDS) field[n++] = slice_cut(&text, ',');
+    if (text.p || n != FIELDS || field[2].n != FENCE_ID - 1 ||
+        !num_to_u64(field[7], &h.config_epoch) || field[5].n == 0 || field[5].n > 255 ||
+        field[6].n == 0 || field[6].n > 5)
         return h;
     h.id = field[2];
     h.name = field[4];

@@ -21,16 +21,9 @@
 bool sn_hello_parse(struct slice text, struct sn_hello *out)
 {
     struct slice f[FIELDS];
-    size_t n = 0, from = 0;
-    for (;;) {
-        ptrdiff_t comma = slice_find(text, ',', from);
-        size_t end = comma < 0 ? text.n : (size_t)comma;
-        if (n == FIELDS) return false;
-        f[n++] = slice_of(text.p + from, end - from);
-        if (comma < 0) break;
-        from = end + 1;
-    }
-    if (n != FIELDS) return false;
+    size_t n = 0;
+    while (text.p && n < FIELDS) f[n++] = slice_cut(&text, ',');
+    if (text.p || n != FIELDS) return false;
     *out = (struct sn_hello){ .host = f[0], .runid = f[2], .name = f[4], .master_host = f[5] };
     return num_to_i64(f[1], &out->port) && num_to_u64(f[3], &out->current_epoch) &&
            num_to_i64(f[6], &out->master_port) && num_to_u64(f[7], &out->config_epoch) &&

@@ -30,14 +30,9 @@ static int small_int(struct slice s, int otherwise)
 /* The n-th comma separated part. */
 static struct slice part(struct slice s, unsigned n)
 {
-    size_t from = 0;
-    for (;;) {
-        ptrdiff_t comma = slice_find(s, ',', from);
-        size_t end = comma < 0 ? s.n : (size_t)comma;
-        if (n-- == 0) return slice_of(s.p + from, end - from);
-        if (comma < 0) return (struct slice){ 0 };
-        from = end + 1;
-    }
+    struct slice found = slice_cut(&s, ',');
+    while (n-- && found.p) found = slice_cut(&s, ',');
+    return found;
 }
 
 /* "slave0:ip=127.0.0.1,port=6380,..." and the old "slave0:127.0.0.1,6380,online". */

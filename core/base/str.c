@@ -44,6 +44,14 @@ ptrdiff_t slice_find(struct slice a, char c, size_t from)
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+struct slice slice_cut(struct slice *rest, char at)
+{
+    ptrdiff_t end = slice_find(*rest, at, 0);
+    struct slice part = slice_of(rest->p, end < 0 ? rest->n : (size_t)end);
+    *rest = end < 0 ? slice_of(NULL, 0) : slice_of(rest->p + end + 1, rest->n - (size_t)end - 1);
+    return part;
+}
+
 struct slice slice_trim(struct slice a)
 {
     while (a.n && is_space(a.p[0]))

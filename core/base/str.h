@@ -40,6 +40,9 @@ bool slice_starts(struct slice a, const char *z);
 int slice_cmp(struct slice a, struct slice b);
 /* Offset of byte c from `from` on, or -1. */
 ptrdiff_t slice_find(struct slice a, char c, size_t from);
+/* What stands before the next `at`, which *rest then begins behind; behind the last part rest->p
+ * is NULL: `while (rest.p) part = slice_cut(&rest, ',');` */
+struct slice slice_cut(struct slice *rest, char at);
 /* Without white space at both ends. */
 struct slice slice_trim(struct slice a);
 /* Copies into a fixed buffer as a C string, cut when too long; returns buf. */

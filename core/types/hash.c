@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/base/vec.h"
+#include "core/types/big.h"
 #include "core/types/hash_timed.h"
 #include "core/types/room.h"
 #include "core/types/varlen.h"
@@ -11,12 +12,6 @@
 enum { INLINE, PACKED, TABLE, TIMED = HASH_TIMED };
 
 #define SCAN_STEPS_A_PAIR 10 /* buckets: a sparse table must not make one call long */
-
-/* The big form. */
-struct big {
-    struct table t; /* of cells */
-    struct hash_key key;
-};
 
 static const struct type_limits defaults = TYPE_LIMITS_DEFAULT;
 
@@ -181,29 +176,9 @@ static struct packed *inline_to_packed(struct slice d)
 
 /* --- life --------------------------------------------------------------------------------- */
 
-static struct big *big_new(const struct hash_key *key, size_t expected)
-{
-    struct big *b = mem_alloc(sizeof(*b));
-    b->key = *key;
-    table_init(&b->t, &cells, &b->key);
-    table_reserve(&b->t, expected);
-    return b;
-}
-
-static void big_free(struct big *b)
-{
-    struct table_iter it;
-    table_iter_start(&it, &b->t);
-    for (void *cell; (cell = table_iter_next(&it));)
-        mem_free(cell);
-    table_iter_end(&it);
-    table_free(&b->t);
-    mem_free(b);
-}
-
 static struct big *big_copy(struct big *from)
 {
-    struct big *b = big_new(&from->key, table_count(&from->t));
+    struct big *b = big_new(&cells, &from->key, table_count(&from->t));
     struct table_iter it;
     table_iter_start(&it, &from->t);
     for (void *cell; (cell = table_iter_next(&it));) {
@@ -260,7 +235,7 @@ static void become_table(struct value *v, size_t expected, const struct type_lim
 {
     struct packed *p = v->e->encoding == PACKED ? packed_of(v->e) : NULL;
     size_t n = hash_count(v->e);
-    struct big *b = big_new(&l->hash, n > expected ? n : expected);
+    struct big *b = big_new(&cells, &l->hash, n > expected ? n : expected);
     struct hash_iter it;
     struct hash_pair pair;
     hash_iter_start(&it, v->e);
@@ -636,7 +611,7 @@ static void free_value(uint8_t encoding, void *ptr)
     else if (encoding == TIMED)
         timed_free(ptr);
     else
-        big_free(ptr);
+        big_free(ptr, mem_free);
 }
 
 static void *copy_value(uint8_t encoding, const void *ptr)

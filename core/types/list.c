@@ -271,7 +271,6 @@ static size_t node_with(const struct list *l, size_t *from)
 
 static void nodes_delete(struct list *l, size_t from, size_t n)
 {
-    if (from >= l->count) return;
     if (n > l->count - from) n = l->count - from;
     size_t i = node_with(l, &from);
     if (from) { /* the first keeps its beginning */
@@ -612,6 +611,7 @@ void list_erase(struct value *v, struct list_iter *it)
 
 void list_delete(struct value *v, const struct type_limits *limits, size_t from, size_t n)
 {
+    if (from >= list_len(v->e)) return;
     if (v->e->encoding == IN_PACKED) {
         struct packed *p = packed_of(v->e);
         packed_delete_range(&p, (int64_t)from, n);

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/types/big.h"
 #include "core/types/room.h"
 #include "core/types/varlen.h"
 
@@ -9,12 +10,6 @@ enum { INLINE, INTSET, PACKED, TABLE };
 
 #define SCAN_STEPS_A_MEMBER 10        /* buckets: a sparse table must not make one call long */
 #define INTSET_MAX ((int64_t)1 << 30) /* as many as the format's four-byte size allows */
-
-/* The big form. */
-struct big {
-    struct table t;
-    struct hash_key key;
-};
 
 static const struct type_limits defaults = TYPE_LIMITS_DEFAULT;
 
@@ -203,26 +198,6 @@ static const struct table_type members = { member_hash, member_is };
 
 /* --- the big form ------------------------------------------------------------------------- */
 
-static struct big *big_new(const struct hash_key *key, size_t expected)
-{
-    struct big *b = mem_alloc(sizeof(*b));
-    b->key = *key;
-    table_init(&b->t, &members, &b->key);
-    table_reserve(&b->t, expected);
-    return b;
-}
-
-static void big_free(struct big *b)
-{
-    struct table_iter it;
-    table_iter_start(&it, &b->t);
-    for (void *m; (m = table_iter_next(&it));)
-        member_free(m);
-    table_iter_end(&it);
-    table_free(&b->t);
-    mem_free(b);
-}
-
 static void big_add_new(struct big *b, struct slice member)
 {
     struct probe p = probe_of(member);
@@ -248,7 +223,7 @@ static bool big_remove(struct big *b, struct slice member)
 
 static struct big *big_copy(struct big *from)
 {
-    struct big *b = big_new(&from->key, table_count(&from->t));
+    struct big *b = big_new(&members, &from->key, table_count(&from->t));
     struct table_iter it;
     char tmp[SET_TMP];
     table_iter_start(&it, &from->t);
@@ -268,13 +243,13 @@ static void free_form(uint8_t encoding, void *ptr)
     else if (encoding == PACKED)
         packed_free(ptr);
     else
-        big_free(ptr);
+        big_free(ptr, member_free);
 }
 
 static void become_table(struct value *v, size_t expected, const struct type_limits *l)
 {
     size_t n = set_count(v->e);
-    struct big *b = big_new(&l->hash, n > expected ? n : expected);
+    struct big *b = big_new(&members, &l->hash, n > expected ? n : expected);
     struct set_iter it;
     struct slice m;
     char tmp[SET_TMP];
@@ -347,7 +322,7 @@ struct entry *set_new(struct slice key, struct slice sample, size_t hint, int64_
             .key = key, .type = VALUE_SET, .encoding = INLINE, .deadline = deadline });
     if ((int64_t)hint <= l->set_max_listpack_entries)
         return entry_new_ptr(key, VALUE_SET, PACKED, packed_new(), deadline);
-    return entry_new_ptr(key, VALUE_SET, TABLE, big_new(&l->hash, hint), deadline);
+    return entry_new_ptr(key, VALUE_SET, TABLE, big_new(&members, &l->hash, hint), deadline);
 }
 
 struct entry *set_new_intset(struct slice key, struct intset *s, int64_t deadline,

@@ -169,18 +169,15 @@ static bool take_option(struct slice word, uint32_t *flags, struct buf *why)
         buf_fmt(why, "Unknown lua shebang option: %.*s", SLICE_ARG(word));
         return false;
     }
-    size_t at = sizeof("flags=") - 1;
-    while (at < word.n) {
-        ptrdiff_t comma = slice_find(word, ',', at);
-        size_t end = comma < 0 ? word.n : (size_t)comma;
-        struct slice name = slice_of(word.p + at, end - at);
+    slice_cut(&word, '=');
+    while (word.n) {
+        struct slice name = slice_cut(&word, ',');
         uint32_t flag = script_flag(name);
         if (!flag) {
             buf_fmt(why, "Unexpected flag in script shebang: %.*s", SLICE_ARG(name));
             return false;
         }
         *flags |= flag;
-        at = end + 1;
     }
     return true;
 }

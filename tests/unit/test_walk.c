@@ -298,6 +298,7 @@ START_TEST(what_was_flushed_is_freed)
     struct play p = { .ks = make(), .keys = 5000, .now_ms = START_MS };
     struct rdb_out out;
     struct rdb_walk w;
+    mem_thread_start();
     rng_seed(&p.r, 3);
     for (int i = 0; i < 20000; i++) do_set(&p);
     rdb_out_init(&out, NULL, NULL, false, false);
