@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config python3 libev-dev libcjson-dev liblzf-dev libjemalloc-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev"
-test_packages="check redis-server redis-sentinel redis-tools"
+test_packages="check redis-server redis-sentinel redis-tools iproute2"
 # Client libraries of tests/clients; those of node are its own affair (package-lock.json there).
 test_packages="$test_packages python3-redis libhiredis-dev php-cli php-redis php-nrk-predis ruby ruby-redis
     libredis-perl gccgo-12 golang-github-fzambia-sentinel-dev haproxy

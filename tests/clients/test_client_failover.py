@@ -89,8 +89,10 @@ def try_followers(names):
     with Stage() as st:
         servers, sentinels = started(st)
         ports = ",".join(str(s.port) for s in sentinels)
-        followers = [Follower(st, name, ports) for name in names]
+        followers = []
         try:
+            for name in names:
+                followers.append(Follower(st, name, ports))
             go_on(followers, servers[0], 20)
             assert sentinels[0].cmd("SENTINEL", "FAILOVER", "m") == "OK"
             second = new_master(sentinels, servers, servers[0])

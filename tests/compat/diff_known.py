@@ -151,7 +151,7 @@ def damaged_hll(words, ours, theirs, sent):
 
 
 def spoilt_by_debug(words, ours, theirs, sent):
-    return ours[0] == "_" and theirs[0] == "*" and sent(b"PFDEBUG") and sent(b"WATCH")
+    return ours[1] is None and theirs[1] is not None and sent(b"PFDEBUG") and sent(b"WATCH")
 
 
 def sort_errno(words, ours, theirs, sent):
