@@ -99,7 +99,7 @@ static void put_replica(struct pairs *p)
 static void put_peer(struct pairs *p)
 {
     number(p, "last-hello-message", sn_age(p->now, p->in->hello_at));
-    text(p, "voted-leader", p->in->voted[0] ? p->in->voted : "?");
+    text(p, "voted-leader", sn_vote_shown(p->in, p->now));
     number(p, "voted-leader-epoch", (int64_t)p->in->voted_epoch);
 }
 

@@ -67,7 +67,7 @@ static void explain_votes(const struct sn_group *g, struct sn_sentences *out)
     if (voters == 1)
         say(out, "warning: this is the only Sentinel: its own fault is enough for a failover");
     if (g->saved.voters_floor > g->peers.n + 1)
-        say(out, "warning: %u voters were known before a RESET; the majority still counts them",
+        say(out, "warning: %u voters were known before; the majority still counts them",
             g->saved.voters_floor);
     for (size_t i = 0; i < g->peers.n; i++)
         if (g->peers.at[i]->s_down)

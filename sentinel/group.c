@@ -498,8 +498,9 @@ static void lower_floor(struct sn_group *g)
         return;
     }
     g->saved.voters_floor = 0;
+    if (known >= floor) return; /* what the file says of them does not change */
     sn_actions_persist(g->core->out);
-    if (known < floor) sn_emit(g->core, SN_EVT_VOTERS, g->master, "%u instead of %u", known, floor);
+    sn_emit(g->core, SN_EVT_VOTERS, g->master, "%u instead of %u", known, floor);
 }
 
 static bool too_old(const struct sn_group *g, const struct sn_instance *r, int64_t *at)

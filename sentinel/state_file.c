@@ -371,6 +371,7 @@ enum err state_file_rewrite(struct sentinel *s, struct errmsg *msg)
     enum err e = conf_rewrite_open(&w, s->start->config_file, msg);
     if (e) return e;
     conf_rewrite_rows(w, &s->conf);
+    front_put_users(s->front, w);
     sn_state_write(s->core, &lines);
     for (size_t i = 0; i < lines.at.n; i++)
         if (lines.at.at[i].directive[0] != '#')

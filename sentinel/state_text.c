@@ -96,11 +96,15 @@ static void put_option(const struct sn_core *core, const struct sn_group *g,
     case SN_OPT_YES_NO:
         if (*(const bool *)(const void *)field) PUT(out, o->name, name, "yes");
         break;
-    case SN_OPT_RENAME:
-        for (size_t i = 0; i < g->saved.renames.n; i++)
-            PUT(out, o->name, name, g->saved.renames.at[i].from, g->saved.renames.at[i].to);
+    case SN_OPT_RENAME: /* behind the group's known instances */
         break;
     }
+}
+
+static void put_renames(const struct sn_group_saved *s, struct sn_lines *out)
+{
+    for (size_t i = 0; i < s->renames.n; i++)
+        PUT(out, "rename-command", s->name, s->renames.at[i].from, s->renames.at[i].to);
 }
 
 /* Ours alone. Always as many lines a group: a list that changes in place is cheap to keep. */
@@ -113,7 +117,7 @@ static void put_comments(const struct sn_group *g, struct sn_lines *out)
     for (int i = 0; i < SN_LINEAGE_MAX && s->lineage[i][0]; i++) ids[i + 1] = s->lineage[i];
     PUT(out, "#leader", s->name, NUM(s->leader_epoch), s->leader[0] ? s->leader : "?");
     put(out, "#lineage", ids);
-    PUT(out, "#voters", s->name, NUM(s->voters_floor));
+    PUT(out, "#voters", s->name, NUM(sn_voters(g)));
     buf_putz(&former, "# sentinel-former");
     put_word(&former, s->name);
     for (size_t i = 0; i < g->replicas.n; i++) {
@@ -146,6 +150,7 @@ static void put_group(const struct sn_core *core, const struct sn_group *g, stru
         const struct sn_instance *p = g->peers.at[i];
         PUT(out, "known-sentinel", s->name, p->addr.host, NUM(p->addr.port), p->runid);
     }
+    put_renames(s, out);
 }
 
 void sn_state_write(const struct sn_core *core, struct sn_lines *out)

@@ -5,7 +5,7 @@
  * it ignores, which the shell keeps in a file of its own (state_file.c):
  *     # sentinel-leader <name> <epoch> <run id>    whom we gave the vote of the leader epoch
  *     # sentinel-lineage <name> <id>...            replication ids of the group's masters
- *     # sentinel-voters <name> <count>             voters known before a RESET
+ *     # sentinel-voters <name> <count>             voters known, also those before a RESET
  *     # sentinel-former <name> {<host> <port>}...  replicas that were the master last
  * The shell merges the other lines into sentinel.conf. Pure. Tests: unit/sn_state. */
 #ifndef SENTINEL_STATE_TEXT_H

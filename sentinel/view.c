@@ -144,6 +144,15 @@ int64_t sn_age(int64_t now, int64_t t)
     return t == SN_NEVER || t > now ? 0 : now - t;
 }
 
+#define SHOWN_PERIODS 5 /* of asking: so long the reference remembers an answer */
+
+const char *sn_vote_shown(const struct sn_instance *peer, int64_t now)
+{
+    int64_t keep = SHOWN_PERIODS * peer->group->core->params.ask_period;
+    bool fresh = peer->down_reply_at != SN_NEVER && now - peer->down_reply_at <= keep;
+    return fresh && peer->voted[0] ? peer->voted : "?";
+}
+
 unsigned sn_voters(const struct sn_group *g)
 {
     unsigned known = (unsigned)g->peers.n + 1;

@@ -28,6 +28,8 @@ char *sn_flags_text(const struct sn_instance *inst, char *buf, size_t cap);
 const char *sn_fo_state_name(enum sn_fo_state s); /* "none", "wait_start", ... */
 const char *sn_reject_name(enum sn_reject r);     /* one or a few words for people */
 bool sn_disconnected(const struct sn_instance *inst);
+/* The run id that a peer last voted for, or "?": when it has not answered for long. */
+const char *sn_vote_shown(const struct sn_instance *peer, int64_t now);
 /* Commands without a reply on both connections. */
 unsigned sn_pending(const struct sn_instance *inst);
 /* now - t, or 0 when t is SN_NEVER. */

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/must.h"
 #include "core/base/sha256.h"
+#include "core/conf/rewrite.h"
 #include "core/front/client.h"
 #include "core/front/config.h"
 #include "core/front/front.h"
@@ -574,4 +575,19 @@ enum err front_load_users(struct front *f, struct errmsg *msg)
         if (e != ERR_NONE) return e;
     }
     return cfg->aclfile[0] ? acl_load_file(f->acl, cfg->aclfile, msg) : ERR_NONE;
+}
+
+void front_put_users(const struct front *f, struct conf_rewrite *w)
+{
+    struct acl_user **user;
+    struct buf line = { 0 };
+    if (f->config->aclfile[0]) return;
+    size_t n = acl_users(f->acl, &user);
+    for (size_t i = 0; i < n; i++) {
+        buf_clear(&line);
+        acl_print_user(user[i], &line);
+        conf_rewrite_line(w, buf_slice(&line), true);
+    }
+    conf_rewrite_key(w, "user");
+    buf_free(&line);
 }

@@ -21,6 +21,7 @@
 #include "core/net/loop.h"
 
 struct front_config;
+struct conf_rewrite;
 struct conn;
 struct client;
 struct pubsub;
@@ -177,6 +178,8 @@ void front_serve_others(struct front *f);
 /* Applies requirepass, `user` lines and aclfile of the configuration; at start, and requirepass
  * live. */
 enum err front_load_users(struct front *f, struct errmsg *msg);
+/* The `user` lines of a configuration file that is written anew; none where an aclfile has them. */
+void front_put_users(const struct front *f, struct conf_rewrite *w);
 enum err front_set_requirepass(struct front *f, struct errmsg *msg);
 /* Pause and end of pause; until_ms is monotonic. */
 void front_pause(struct front *f, enum front_pause why, int64_t until_ms, bool writes_only);

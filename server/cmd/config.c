@@ -67,21 +67,6 @@ static void config_set(struct call *c)
         reply_ok(c);
 }
 
-static void put_users(struct server *s, struct conf_rewrite *w)
-{
-    struct acl_user **user;
-    struct buf line = { 0 };
-    if (s->front_config->aclfile[0]) return;
-    size_t n = acl_users(s->front->acl, &user);
-    for (size_t i = 0; i < n; i++) {
-        buf_clear(&line);
-        acl_print_user(user[i], &line);
-        conf_rewrite_line(w, buf_slice(&line), true);
-    }
-    conf_rewrite_key(w, "user");
-    buf_free(&line);
-}
-
 static enum err rewrite(struct server *s, bool all, struct errmsg *msg)
 {
     struct conf_rewrite *w;
@@ -89,7 +74,7 @@ static enum err rewrite(struct server *s, bool all, struct errmsg *msg)
     if (e) return e;
     if (all) conf_rewrite_all(w);
     conf_rewrite_rows(w, s->conf);
-    put_users(s, w);
+    front_put_users(s->front, w);
     e = conf_rewrite_save(w, s->start->config_file, msg);
     conf_rewrite_free(w);
     return e;
