@@ -1,5 +1,7 @@
 """Failovers that go wrong on purpose: Sentinels that crash in the middle, masters killed in a row."""
-from lib import Stage, wait_for
+import os
+
+from lib import Stage, free_port, ours_only, wait_for
 
 
 def started(st, down):
@@ -62,3 +64,34 @@ def test_kills_in_a_row():
             settled(sentinels)
         # as many switches as kills: none was needless
         assert [s.logged().count("+switch-master") for s in sentinels] == [3, 3, 3]
+
+
+@ours_only
+def test_no_vote_that_is_not_saved():
+    """A state file that cannot be written: no vote is told; after a kill no second one in the same epoch."""
+    with Stage() as st:
+        dead, one, other = free_port(), "a" * 40, "b" * 40
+        s = st.sentinel(f"sentinel monitor m 127.0.0.1 {dead} 2\nsentinel down-after-milliseconds m 200")
+        wait_for("S_DOWN", lambda: s.info("sentinel")["master0"].count("sdown"))
+
+        def vote(sentinel, epoch, who):
+            """Whom it votes for; None when it does not say, or lets the connection go."""
+            try:
+                _, leader, of = sentinel.cmd("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", dead, epoch, who)
+            except (EOFError, OSError):
+                return None
+            return leader.decode() if of == epoch else None
+        state = s.argv[1] + ".state"
+        os.rename(state, state + ".away")
+        os.mkdir(state)  # root writes to anything else
+        for epoch in (5, 5, 6):
+            assert vote(s, epoch, one) != one, "a vote that stands nowhere"
+        os.rmdir(state)
+        wait_for("a vote", lambda: vote(s, 7, one) == one)
+        s.kill()
+        s.wait()
+        again = st.start(s.argv, s.port, name="s%d" % s.port)
+        assert vote(again, 7, other) != other, "a second vote in the epoch"
+        wait_for("S_DOWN", lambda: again.info("sentinel")["master0"].count("sdown"))
+        assert vote(again, 7, other) != other, "a second vote in the epoch"
+        wait_for("the vote of the next", lambda: vote(again, 8, other) == other)
