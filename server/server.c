@@ -286,8 +286,7 @@ static void on_child(void *arg)
     if (!scripting_running(s->scripts)) snapshot_poll(s->snapshot);
 }
 
-/* What stands between the configuration and the loop, in the order in which it is ended again. */
-static void build(struct server *s)
+void server_build(struct server *s)
 {
     s->front = front_new(s->loop, s->front_config, "standalone", &front_hooks, s);
     server_fill_limits(s);
@@ -324,7 +323,7 @@ static void build(struct server *s)
     crash_more(crash_details, s);
 }
 
-static void unbuild(struct server *s)
+void server_unbuild(struct server *s)
 {
     crash_more(NULL, NULL);
     cron_delete(s->cron);
@@ -489,12 +488,12 @@ int server_main(struct front_start *start)
     s.debug_active_expire = true;
     s.started_wall_ms = clock_wall_ms();
     s.loop = loop_new();
-    build(&s);
+    server_build(&s);
     int code = run(&s);
     last_flush(&s);
-    unbuild(&s);
+    server_unbuild(&s);
     loop_delete(s.loop);
-    start_end(start, &cfg.front);
+    start_end(start, &cfg.front, code == 0);
     if (code == 0) log_warning("Redis is now ready to exit, bye bye...");
     conf_free(&conf);
     return code;

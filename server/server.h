@@ -93,4 +93,9 @@ static inline struct keyspace *ks_of(const struct call *c) { return server_of(c)
 /* Runs the personality until it ends; the exit code of the process. */
 int server_main(struct front_start *start);
 
+/* What stands between the configuration and the loop, and its end: steps of server_main, which a
+ * test of one part in a whole server takes alone. */
+void server_build(struct server *s);
+void server_unbuild(struct server *s);
+
 #endif

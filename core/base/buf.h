@@ -21,10 +21,11 @@ struct buf {
 
 void buf_free(struct buf *b);
 static inline size_t buf_size(const struct buf *b) { return b->len - b->pos; }
-static inline char *buf_head(const struct buf *b) { return b->data + b->pos; }
+/* NULL + 0 is not C; a compiler sees that both ways are one. */
+static inline char *buf_head(const struct buf *b) { return b->pos ? b->data + b->pos : b->data; }
 static inline struct slice buf_slice(const struct buf *b)
 {
-    return (struct slice){ b->data + b->pos, b->len - b->pos };
+    return (struct slice){ buf_head(b), b->len - b->pos };
 }
 /* Room for n more bytes at the end; returns where to write. Follow with buf_added(n). */
 char *buf_room(struct buf *b, size_t n);
