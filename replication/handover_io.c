@@ -55,7 +55,9 @@ static void give_up(struct replication *r, const char *why)
 
 static void go(struct replication *r)
 {
-    log_notice("Failover target %s:%d is synced, failing over.", r->hand.host, r->hand.port);
+    bool synced = r->hand.must_have >= 0;
+    log_notice("Failover target %s:%d %s, failing over.", r->hand.host, r->hand.port,
+               synced ? "is synced" : "is not synced: time out exceeded");
     handover_goes(&r->hand, repl_now(r), (int64_t)r->set.timeout_s * 1000);
     role_hand_over(r);
 }

@@ -315,7 +315,7 @@ static void serve(struct sentinel *s)
     front_flush(s->front);
     take_down(s);
     log_warning("Sentinel is now ready to exit, bye bye...");
-    start_end(s->start, &s->config.front);
+    start_end(s->start, &s->config.front, true);
 }
 
 int sentinel_main(struct front_start *front_start)

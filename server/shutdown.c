@@ -183,7 +183,9 @@ static void look(void *arg)
         loop_timer_after(d->timer, LOOK_EVERY_MS);
         return;
     }
-    if (!finish(d)) release(d, "-ERR Errors trying to SHUTDOWN. Check logs.");
+    if (finish(d)) return;
+    log_warning("Errors trying to shut down the server. The lines above say why.");
+    release(d, "-ERR Errors trying to SHUTDOWN. Check logs.");
 }
 
 /* On a signal: no script need tell the Sentinels beforehand. */

@@ -285,13 +285,12 @@ void start_stopping(struct front_start *s)
     if (s->supervised) supervise_notify("STOPPING=1\n");
 }
 
-void start_end(struct front_start *s, const struct front_config *cfg)
+void start_end(struct front_start *s, const struct front_config *cfg, bool orderly)
 {
-    if (*cfg->pidfile || cfg->daemonize) log_notice("Removing the pid file.");
+    if (orderly && (*cfg->pidfile || cfg->daemonize)) log_notice("Removing the pid file.");
     process_pid_file_remove();
-    if (*cfg->unixsocket && unlink(cfg->unixsocket) == 0) {
+    if (*cfg->unixsocket && unlink(cfg->unixsocket) == 0 && orderly)
         log_notice("Removing the unix socket file.");
-    }
 }
 
 /* ---- signals ---- */

@@ -14,7 +14,7 @@
  *         load ...
  *         start_ready(s, &cfg, NULL);                    "Ready to accept connections", systemd
  *         loop_run
- *         start_stopping(s); ... start_end(s, &cfg);     pid file and unix socket go
+ *         start_stopping(s); ... start_end(s, &cfg, ok); pid file and unix socket go
  *
  * The struct is owned by main and outlives the personality. Shell code: files and stderr.
  * Tests: unit/cmdline, tests/e2e. */
@@ -60,7 +60,8 @@ void start_status(struct front_start *s, const char *status);
 /* Shows the process title again: the template or the port changed. */
 void start_title(struct front_start *s, const struct front_config *cfg);
 void start_stopping(struct front_start *s);
-void start_end(struct front_start *s, const struct front_config *cfg);
+/* Not orderly: the log says nothing more, its last line is the reason. */
+void start_end(struct front_start *s, const struct front_config *cfg, bool orderly);
 
 /* SIGTERM and SIGINT: fn(arg, signo) in the loop's thread, logged in Redis' words; a second SIGINT
  * ends the process at once. */

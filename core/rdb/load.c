@@ -224,6 +224,7 @@ static bool keep_key(struct rdb_loader *l)
     l->building.e = NULL;
     l->keys++;
     l->phase = AT_RECORD;
+    if (!k.e && l->hooks.empty) l->hooks.empty(l->hooks.app, str_slice(l->key));
     forget_key(l);
     if (k.e) l->batch[l->batch_n++] = k;
     return l->batch_n < RDB_KEYS_A_BATCH || give_batch(l);
@@ -442,7 +443,7 @@ enum err rdb_restore_unsummed(struct slice payload, struct slice key, int64_t de
     if (!version_is_known(payload)) return wrong_sum(msg);
     uint8_t code = (uint8_t)payload.p[0];
     if (code >= RDB_TYPE_COUNT || !rdb_types[code].load)
-        return err_set(msg, ERR_FORMAT, "Bad data format");
+        return err_set(msg, ERR_FORMAT, "at byte 0: there is no value type %d", code);
     rdb_in_init_slice(&in, slice_of(payload.p + 1, payload.n - 1 - PAYLOAD_TAIL));
     in.checksum = false;
     enum rdb_build r;
@@ -451,10 +452,12 @@ enum err rdb_restore_unsummed(struct slice payload, struct slice key, int64_t de
     if (r == RDB_BROKEN && rdb_types[code].abandon) rdb_types[code].abandon(&b);
     if (r == RDB_BUILT && in.at != in.bytes.n) { /* bytes left over */
         entry_free(b.e);
+        rdb_in_fail(&in, ERR_FORMAT, "there are bytes behind the value");
         r = RDB_BROKEN;
     }
     rdb_in_free(&in);
-    if (r == RDB_BROKEN || !b.e) return err_set(msg, ERR_FORMAT, "Bad data format");
+    if (r == RDB_BROKEN) return err_set(msg, ERR_FORMAT, "%s", in.msg.text);
+    if (!b.e) return err_set(msg, ERR_FORMAT, "a collection without elements");
     *out = b.e;
     return ERR_NONE;
 }

@@ -30,6 +30,8 @@ struct rdb_load_hooks {
     /* Keys come in batches, so that look-ups can be made ready; takes all k[i].e, also on error. */
     enum err (*keys)(void *app, const struct rdb_key *k, size_t n, struct errmsg *msg);
     enum err (*function)(void *app, struct slice source, struct errmsg *msg);
+    /* A collection without elements, which is no key. */
+    void (*empty)(void *app, struct slice key);
 };
 
 enum rdb_load_status {
@@ -83,7 +85,7 @@ enum err rdb_load(struct rdb_in *in, const struct rdb_load_hooks *h, struct errm
 /* --- RESTORE ------------------------------------------------------------------------------ */
 /* Version and checksum of a DUMP payload are right? ERR_CHECKSUM otherwise. */
 enum err rdb_check_payload(struct slice payload);
-/* Makes the entry from a payload; ERR_CHECKSUM or ERR_FORMAT. */
+/* Makes the entry from a payload; ERR_CHECKSUM, or another with the place and the reason. */
 enum err rdb_restore(struct slice payload, struct slice key, int64_t deadline,
                      const struct type_limits *limits, struct entry **out, struct errmsg *msg);
 /* The same, whatever the checksum is: damaged payloads for tests. */

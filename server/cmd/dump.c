@@ -6,7 +6,10 @@
 #include "core/base/num.h"
 #include "core/rdb/load.h"
 #include "core/rdb/save.h"
+#include "core/sys/log.h"
 #include "server/cmd/keyed.h"
+
+#define KEY_LOGGED 100
 
 static void cmd_dump(struct call *c)
 {
@@ -103,6 +106,19 @@ static void restore_access(const struct keyspace *ks, struct entry *e, const str
         e->access = access_from_idle(o->idle_seconds, ks->now_ms) & 0xffffffu;
 }
 
+/* The client is told as much as Redis tells; the log has what is wrong. */
+static void refuse(struct call *c, enum err e, const char *why)
+{
+    struct slice key = c->argv[1];
+    if (e == ERR_CHECKSUM) {
+        reply_error_fmt(c, "-ERR %s", why);
+        return;
+    }
+    log_warning("RESTORE of key '%.*s': %s", (int)(key.n < KEY_LOGGED ? key.n : KEY_LOGGED), key.p,
+                why);
+    reply_error(c, "-ERR Bad data format");
+}
+
 static void cmd_restore(struct call *c)
 {
     struct restore o;
@@ -112,9 +128,10 @@ static void cmd_restore(struct call *c)
     if (!restore_options(c, &o)) return;
     int64_t deadline = o.deadline ? o.deadline : ENTRY_NO_DEADLINE;
     bool unsummed = server_of(c)->debug_skip_checksum;
-    if ((unsummed ? rdb_restore_unsummed : rdb_restore)(c->argv[3], c->argv[1], deadline,
-                                                        limits_of(c), &e, &msg)) {
-        reply_error_fmt(c, "-ERR %s", msg.text);
+    enum err failed = (unsummed ? rdb_restore_unsummed : rdb_restore)(
+        c->argv[3], c->argv[1], deadline, limits_of(c), &e, &msg);
+    if (failed) {
+        refuse(c, failed, msg.text);
         return;
     }
     ks_write(db_of(c), c->argv[1], KS_NO_TOUCH, &v);

@@ -55,8 +55,10 @@ struct aof_loader {
     struct resp_request request;
     uint64_t at;         /* of in's first byte in the file */
     uint64_t good;       /* the file may be cut here */
-    int64_t file_began_ms, began_ms;
-    uint64_t total, before; /* bytes of all files; of those done with */
+    int64_t file_began_ms;
+    struct load_progress progress; /* of all files */
+    uint64_t before; /* bytes of those done with */
+    int64_t used_mem; /* that the base spoke of */
     struct stream_place place, unit_place; /* the second: before MULTI */
     uint64_t local_left; /* bytes of commands that the stream does not have */
     struct buf tail;     /* the stream's last bytes */
@@ -436,6 +438,7 @@ static void after_rdb(struct aof_loader *l)
         l->place.offset = f->repl_offset;
         l->place.db = f->stream_db < 0 ? 0 : f->stream_db;
     }
+    l->used_mem = f->used_mem;
     l->at = l->good = f->size;
     lseek(l->fd, (off_t)f->size, SEEK_SET);
     if (f->size < l->file_size) forget_place(l);
@@ -445,6 +448,7 @@ static void after_rdb(struct aof_loader *l)
 static void end_load(struct aof_loader *l, bool ok, const char *why)
 {
     close_file(l);
+    txn_discard(l->client);
     l->busy = false;
     l->s->loading = l->s->replaying = false;
     loop_timer_cancel(l->timer);
@@ -457,7 +461,7 @@ static void end_load(struct aof_loader *l, bool ok, const char *why)
     if (ok) {
         snapshot_settled(l->s->snapshot);
         log_notice("DB loaded from append only file: %.3f seconds",
-                   (double)(clock_wall_ms() - l->began_ms) / 1000);
+                   (double)(clock_wall_ms() - l->progress.began_wall_ms) / 1000);
     }
     buf_free(&l->tail);
     if (l->done) l->done(l->arg, ok);
@@ -540,8 +544,11 @@ static void on_timer(void *arg)
     struct aof_loader *l = arg;
     struct errmsg msg;
     enum step st = work(l, clock_mono_us() + SLICE_US, true, &msg);
-    if (st == STEP_ON) loop_timer_after(l->timer, 0);
-    else if (st != STEP_CUT) end_load(l, st == STEP_FILE_ENDS, msg.text);
+    if (st == STEP_ON) {
+        l->progress.at = l->before + l->at;
+        load_progress_log(&l->progress, "the append-only file");
+        loop_timer_after(l->timer, 0);
+    } else if (st != STEP_CUT) end_load(l, st == STEP_FILE_ENDS, msg.text);
 }
 
 static void begin(struct aof_loader *l)
@@ -550,14 +557,16 @@ static void begin(struct aof_loader *l)
     if (!l->client) l->client = client_pseudo(l->s->front, CLIENT_MASTER);
     l->busy = true;
     l->index = 0;
-    l->before = l->total = 0;
-    l->began_ms = clock_wall_ms();
+    l->before = 0;
+    l->used_mem = 0;
     l->place = (struct stream_place){ 0 };
     l->s->loading = true;
+    uint64_t total = 0;
     for (size_t i = 0; i < m->at.n; i++) {
         int64_t size = aof_files_size(l->s->config, m->at.at[i].name);
-        if (m->at.at[i].kind != AOF_HISTORY && size > 0) l->total += (uint64_t)size;
+        if (m->at.at[i].kind != AOF_HISTORY && size > 0) total += (uint64_t)size;
     }
+    load_progress_begin(&l->progress, total);
 }
 
 enum err aof_load_start(struct aof_loader *l, void (*done)(void *arg, bool ok), void *arg,
@@ -592,7 +601,9 @@ bool aof_load_now(struct aof_loader *l)
 void aof_load_info(const struct aof_loader *l, struct buf *out)
 {
     if (!l->busy) return;
-    uint64_t at = l->before + l->at;
-    if (loader_busy(l->s->loader)) at += loader_at(l->s->loader);
-    load_print(out, l->began_ms, l->total, at);
+    struct load_progress p = l->progress;
+    p.at = l->before + l->at;
+    if (loader_busy(l->s->loader)) p.at += loader_at(l->s->loader);
+    bool rdb = loader_busy(l->s->loader);
+    load_progress_print(&p, rdb ? loader_facts(l->s->loader)->used_mem : l->used_mem, out);
 }

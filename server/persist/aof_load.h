@@ -6,7 +6,7 @@
  * is not as it should be ends the load. On the way the place in the history of the replication
  * stream is followed, and the stream's last bytes are kept for replicas that lack them.
  * One load at a time. The end is told once, never from inside aof_load_start.
- * Layer server. Tests: e2e/test_aof, fuzz/fuzz_aof. */
+ * Layer server. Tests: e2e/test_aof, fuzz/fuzz_aof_load. */
 #ifndef SERVER_PERSIST_AOF_LOAD_H
 #define SERVER_PERSIST_AOF_LOAD_H
 

@@ -21,6 +21,9 @@
 /* A slice is long enough to be fast and short enough for a client that waits. */
 #define SLICE_US 10000
 #define RECORDS_A_STEP 256
+#define PROGRESS_MS 1000
+#define EMPTY_KEYS_LOGGED 10
+#define KEY_LOGGED 100
 
 struct loader {
     struct server *s;
@@ -33,12 +36,13 @@ struct loader {
     struct libraries *functions; /* of a load beside ours; NULL: the file had none so far */
     int fd; /* -1: no load */
     uint64_t total;
-    int64_t started_wall_ms;
+    struct load_progress progress;
     struct rdb_in in;
     struct rdb_load_target target;
     struct rdb_load_hooks hooks;
     struct rdb_loader rdb;
     struct load_facts facts;
+    int empty_keys;
     struct buf left_out; /* per key: struct left_out, then its bytes; see loader_expired */
 };
 
@@ -73,7 +77,7 @@ const struct load_facts *loader_facts(const struct loader *l) { return &l->facts
 
 /* ---- what the file says ---- */
 
-static void note_times(struct slice name, struct slice value)
+static void note_origin(struct load_facts *f, struct slice name, struct slice value)
 {
     int64_t v;
     if (slice_eqz(name, "redis-ver"))
@@ -81,8 +85,10 @@ static void note_times(struct slice name, struct slice value)
     else if (slice_eqz(name, "ctime") && num_to_i64(value, &v))
         log_notice("RDB age %lld seconds",
                    (long long)(clock_wall_ms() / 1000 > v ? clock_wall_ms() / 1000 - v : 0));
-    else if (slice_eqz(name, "used-mem") && num_to_i64(value, &v))
+    else if (slice_eqz(name, "used-mem") && num_to_i64(value, &v)) {
         log_notice("RDB memory usage when created %.2f Mb", (double)v / (1024 * 1024));
+        f->used_mem = v;
+    }
 }
 
 static enum err on_aux(void *app, struct slice name, struct slice value, struct errmsg *msg)
@@ -97,7 +103,7 @@ static enum err on_aux(void *app, struct slice name, struct slice value, struct 
     else if (slice_eqz(name, "repl-stream-db") && num_to_i64(value, &v))
         l->facts.stream_db = (int)v;
     else
-        note_times(name, value);
+        note_origin(&l->facts, name, value);
     return ERR_NONE;
 }
 
@@ -117,6 +123,16 @@ static void on_expired_key(void *app, int db, struct slice key)
     if (!l->facts.replid[0]) return;
     buf_put(&l->left_out, &k, sizeof(k));
     buf_puts(&l->left_out, key);
+}
+
+/* No server writes such a key on purpose; the dump goes on behind it. */
+static void on_empty_key(void *app, struct slice key)
+{
+    struct rdb_load_target *t = app;
+    struct loader *l = t->app;
+    if (l->empty_keys++ < EMPTY_KEYS_LOGGED)
+        log_notice("Loading the RDB file: skipping empty key: %.*s",
+                   (int)(key.n < KEY_LOGGED ? key.n : KEY_LOGGED), key.p);
 }
 
 void loader_expired(struct loader *l, void (*fn)(void *arg, int db, struct slice key), void *arg)
@@ -176,7 +192,8 @@ static enum err begin(struct loader *l, const char *path, enum load_into into, s
     l->ks = into == LOAD_BESIDE ? dataset_keyspace(l->s) : l->s->ks;
     l->facts = (struct load_facts){ .stream_db = -1 };
     buf_clear(&l->left_out);
-    l->started_wall_ms = clock_wall_ms();
+    l->empty_keys = 0;
+    load_progress_begin(&l->progress, l->total);
     l->target = (struct rdb_load_target){ .ks = l->ks,
                                           .drop_expired = drops_expired(l->s, into),
                                           .expired_key = on_expired_key,
@@ -187,6 +204,7 @@ static enum err begin(struct loader *l, const char *path, enum load_into into, s
     rdb_in_init(&l->in, on_read, l, l->total, l->s->config->rdbchecksum);
     l->hooks = rdb_load_into(&l->target);
     l->hooks.limits = &l->s->limits;
+    l->hooks.empty = on_empty_key;
     rdb_load_start(&l->rdb, &l->in, &l->hooks);
     begin_flags(l);
     return ERR_NONE;
@@ -213,7 +231,7 @@ static void settle(struct loader *l, bool ok)
     l->facts.loaded = l->target.loaded;
     l->facts.expired = l->target.expired;
     l->facts.size = rdb_in_offset(&l->in);
-    l->facts.took_ms = clock_wall_ms() - l->started_wall_ms;
+    l->facts.took_ms = clock_wall_ms() - l->progress.began_wall_ms;
     if (ok)
         log_notice("Done loading RDB, keys loaded: %llu, keys expired: %llu.",
                    (unsigned long long)l->facts.loaded, (unsigned long long)l->facts.expired);
@@ -262,6 +280,8 @@ static void on_timer(void *arg)
     struct loader *l = arg;
     enum rdb_load_status st = slice(l);
     if (st == RDB_LOAD_MORE) {
+        l->progress.at = loader_at(l);
+        load_progress_log(&l->progress, "the RDB file");
         loop_timer_after(l->timer, 0);
         return;
     }
@@ -307,22 +327,44 @@ enum err loader_run(struct loader *l, const char *path, enum load_into into, str
 
 uint64_t loader_at(const struct loader *l) { return loader_busy(l) ? rdb_in_offset(&l->in) : 0; }
 
-void load_print(struct buf *out, int64_t began_wall_ms, uint64_t total, uint64_t at)
+void load_progress_begin(struct load_progress *p, uint64_t total)
 {
-    if (!total) total = 1;
-    int64_t took_s = (clock_wall_ms() - began_wall_ms) / 1000;
-    int64_t eta = at ? (int64_t)((double)(took_s ? took_s : 1) *
-                                 (double)(total - (at < total ? at : total)) / (double)at)
-                     : 1;
+    int64_t now = clock_wall_ms();
+    *p = (struct load_progress){ .began_wall_ms = now, .logged_wall_ms = now, .total = total };
+}
+
+static double percent(const struct load_progress *p)
+{
+    return (double)p->at * 100 / (double)(p->total ? p->total : 1);
+}
+
+void load_progress_log(struct load_progress *p, const char *what)
+{
+    int64_t now = clock_wall_ms();
+    if ((int)percent(p) <= p->percent || now - p->logged_wall_ms < PROGRESS_MS) return;
+    p->percent = (int)percent(p);
+    p->logged_wall_ms = now;
+    log_notice("Loading %s: %d%%, %llu of %llu bytes", what, p->percent, (unsigned long long)p->at,
+               (unsigned long long)p->total);
+}
+
+void load_progress_print(const struct load_progress *p, int64_t used_mem, struct buf *out)
+{
+    uint64_t total = p->total ? p->total : 1, left = p->at < total ? total - p->at : 0;
+    int64_t took_s = (clock_wall_ms() - p->began_wall_ms) / 1000;
+    double eta = p->at ? (double)(took_s ? took_s : 1) * (double)left / (double)p->at : 1;
     buf_fmt(out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\n",
-            (long long)(began_wall_ms / 1000), (unsigned long long)total);
+            (long long)(p->began_wall_ms / 1000), (unsigned long long)total);
     buf_fmt(out,
-            "loading_rdb_used_mem:0\r\nloading_loaded_bytes:%llu\r\nloading_loaded_perc:%.2f\r\n",
-            (unsigned long long)at, (double)at * 100 / (double)total);
-    buf_fmt(out, "loading_eta_seconds:%lld\r\n", (long long)eta);
+            "loading_rdb_used_mem:%lld\r\nloading_loaded_bytes:%llu\r\n"
+            "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%lld\r\n",
+            (long long)used_mem, (unsigned long long)p->at, percent(p), (long long)eta);
 }
 
 void loader_info(const struct loader *l, struct buf *out)
 {
-    if (loader_busy(l)) load_print(out, l->started_wall_ms, l->total, loader_at(l));
+    struct load_progress p = l->progress;
+    if (!loader_busy(l)) return;
+    p.at = loader_at(l);
+    load_progress_print(&p, l->facts.used_mem, out);
 }

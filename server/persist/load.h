@@ -32,6 +32,7 @@ struct load_facts {
     char replid[41]; /* "" : not in the file */
     int64_t repl_offset;
     int stream_db; /* -1: not in the file */
+    int64_t used_mem; /* of the server that wrote it */
     int64_t took_ms;
 };
 
@@ -59,8 +60,17 @@ const struct load_facts *loader_facts(const struct loader *l);
 void loader_expired(struct loader *l, void (*fn)(void *arg, int db, struct slice key), void *arg);
 /* Bytes of the file at hand that are read. */
 uint64_t loader_at(const struct loader *l);
-/* The loading_* lines of INFO, for a load that began then and is at byte `at`. */
-void load_print(struct buf *out, int64_t began_wall_ms, uint64_t total, uint64_t at);
+/* How far a load is, in bytes of its files. */
+struct load_progress {
+    int64_t began_wall_ms, logged_wall_ms;
+    uint64_t total, at;
+    int percent; /* that the log knows of */
+};
+void load_progress_begin(struct load_progress *p, uint64_t total);
+/* A line in the log for each percent, but one a second at most. */
+void load_progress_log(struct load_progress *p, const char *what);
+/* The loading_* lines of INFO. */
+void load_progress_print(const struct load_progress *p, int64_t used_mem, struct buf *out);
 /* The same, of this load. */
 void loader_info(const struct loader *l, struct buf *out);
 

@@ -368,6 +368,44 @@ def test_bad_bytes():
         assert f"Unknown command '{name.decode()}' reading the append only file" in log
 
 
+def test_loading_is_told():
+    """INFO while the file is being loaded: the base, then the commands; the log says how far it is."""
+    with Stage() as stage:
+        p = stage.server("--appendonly", "yes", name="n")
+        p.cmd("DEBUG", "POPULATE", 20000)
+        p.cmd("BGREWRITEAOF")
+        wait_for("the rewrite", lambda: int(p.info("persistence")["aof_base_size"]) > 100000)
+        p.cmd("SET", "last", 1)
+        p.end()
+        p = stage.server("--appendonly", "yes", "--key-load-delay", 100, name="n")
+        with p.client() as c:
+            wait_for("some keys", lambda: int(c.info("persistence")["loading_loaded_bytes"]) > 1000)
+            info = c.info("persistence")
+            assert info["loading"] == "1" and int(info["loading_rdb_used_mem"]) > 1 << 20
+            assert int(info["loading_loaded_bytes"]) < int(info["loading_total_bytes"])
+            assert float(info["loading_loaded_perc"]) < 100 and int(info["loading_eta_seconds"]) >= 0
+            if not ORACLE:
+                wait_for("a line about it", lambda: "Loading the RDB file: " in p.logged())
+            c.cmd("CONFIG", "SET", "key-load-delay", 0)
+            wait_for("the end", lambda: c.info("persistence")["loading"] == "0")
+            assert c.cmd("DBSIZE") == 20001
+
+
+def test_refusal_is_the_last_line():
+    """Where tools look for it, also when there is a file for the process id."""
+    with Stage() as stage:
+        p = stage.server("--appendonly", "yes", name="n")
+        p.cmd("SET", "a", 1)
+        p.kill()
+        p.wait()
+        folder = os.path.join(p.folder, "appendonlydir")
+        with open(os.path.join(folder, next(f for f in os.listdir(folder) if f.endswith("incr.aof"))), "ab") as f:
+            f.write(b"!!!")
+        p = stage.server("--appendonly", "yes", "--pidfile", os.path.join(stage.folder, "pid"), name="n", wait=False)
+        assert p.wait() == 1
+        assert "Bad file format reading the append only file" in p.logged().strip().split("\n")[-1]
+
+
 def test_annotations_are_passed_over():
     with Stage() as stage:
         files(stage, "n", a_manifest=INCR_1,

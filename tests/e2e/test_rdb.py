@@ -160,6 +160,32 @@ def refused(folder, *words, options=()):
     assert "Ready to accept" not in both
 
 
+EMPTY = (b"REDIS0010" b"\x02\x03set\x00" b"\x04\x04hash\x00" b"\x05\x04zset\x00" b"\x0e\x04list\x00"
+         b"\x0a\x07ziplist\x0b\x0b\0\0\0\x0a\0\0\0\0\0\xff" b"\x00\x01k\x01v" b"\xff" + bytes(8))
+
+
+def test_empty_collections():
+    """They are no keys; the log names them."""
+    with Stage() as stage:
+        os.mkdir(os.path.join(stage.folder, "data"))
+        with open(os.path.join(stage.folder, "data", "dump.rdb"), "wb") as f:
+            f.write(EMPTY)
+        p = stage.server(name="data")
+        assert p.cmd("KEYS", "*") == [b"k"]
+        for name in ("set", "hash", "zset", "list", "ziplist"):
+            assert f"skipping empty key: {name}" in p.logged(), name
+
+
+def test_refused_payloads_are_logged():
+    with Stage() as stage:
+        p = stage.server()
+        broken = bytes.fromhex("0D1B1B000000160000000400000261000402620004146300040264"
+                               "00FF0900D9105492 15F55F52")
+        assert fails(p.cmd, "RESTORE", "the key", 0, broken) == "ERR Bad data format"
+        assert "integrity check failed" in p.logged()
+        assert ORACLE or "'the key': at byte 28" in p.logged(), p.logged()
+
+
 def test_damaged_files():
     with Stage() as stage:
         p = stage.server(name="data")

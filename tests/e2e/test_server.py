@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from lib import (REDIS_CHECK_RDB, REDIS_SERVER, Client, ReplyError, Stage, encode, free_port,
+from lib import (ORACLE, REDIS_CHECK_RDB, REDIS_SERVER, Client, ReplyError, Stage, encode, free_port,
                  replica_caught_up, wait_for)
 
 needs_redis = True
@@ -58,7 +58,7 @@ REPLICA_FIELDS = """master_host master_port master_link_status master_last_io_se
 master_sync_in_progress slave_read_repl_offset slave_repl_offset slave_priority slave_read_only
 replica_announced""".split()
 LOADING_FIELDS = """loading_start_time loading_total_bytes loading_loaded_bytes loading_loaded_perc
-loading_eta_seconds""".split()
+loading_eta_seconds loading_rdb_used_mem""".split()
 
 
 def test_info_has_every_field():
@@ -332,6 +332,10 @@ def test_loading_answers():
             assert info["loading"] == "1"
             missing = [f for f in LOADING_FIELDS if f not in info]
             assert not missing, missing
+            assert int(info["loading_rdb_used_mem"]) > 1 << 20  # of the server that saved
+            assert 0 < int(info["loading_loaded_bytes"]) < int(info["loading_total_bytes"])
+            wait_for("a line about the progress", lambda: ORACLE or "% of " in slow.logged() or
+                     "Loading the RDB file: " in slow.logged())
             c.cmd("CONFIG", "SET", "key-load-delay", "0")
             wait_for("the end of loading", lambda: c.info("persistence")["loading"] == "0")
             assert c.cmd("DBSIZE") == 20000
