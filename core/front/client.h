@@ -66,6 +66,7 @@ struct client {
     struct conn *conn; /* NULL for a pseudo client */
     uint64_t id;
     uint32_t flags;
+    bool from_file; /* with CLIENT_MASTER: the commands are those of an append-only file */
     int resp; /* 2 or 3 */
     int db;   /* selected database: a number to the front, no more */
     struct str name, lib_name, lib_ver;

@@ -153,14 +153,16 @@ void reply_later_set(struct call *c, size_t mark, size_t n) { put_header(c, mark
 
 /* ---- errors ---- */
 
-/* Our master did what we can not: the data differ from here on. */
+/* Our master, or who wrote the file, did what we can not: the data differ from here on. */
 static void unexpected(struct call *c, struct slice text)
 {
     c->front->stats.unexpected_error_replies++;
     size_t code = slice_starts(text, "ERR ") ? 4 : 0;
     struct slice said = slice_of(text.p + code, text.n - code);
-    log_warning("== CRITICAL == This replica is sending an error to its master: '%.*s' after "
-                "processing the command '%s'",
+    bool file = c->client->from_file;
+    log_warning("== CRITICAL == This %s is sending an error to its %s: '%.*s' after processing the "
+                "command '%s'",
+                file ? "AOF-loading-client" : "replica", file ? "server" : "master",
                 SLICE_ARG(said), c->entry ? c->entry->fullname : "<unknown>");
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/must.h"
 #include "core/base/num.h"
 #include "core/db/keyspace.h"
 #include "core/front/client.h"
@@ -186,9 +187,13 @@ static void run(struct aof_loader *l, struct command_entry *entry, const struct 
         txn_queue(&c);
         return;
     }
+    uint64_t errors = l->s->front->stats.unexpected_error_replies;
     journal_begin(&c);
     entry->row->run(&c);
     journal_end(&c);
+    if (l->s->front->stats.unexpected_error_replies != errors &&
+        l->s->config->propagation_error_behavior == PROPAGATION_PANIC)
+        must_not_reach("a command of the file has failed: propagation-error-behavior");
 }
 
 static bool arity_fits(const struct command *row, int argc)
@@ -555,6 +560,7 @@ static void begin(struct aof_loader *l)
 {
     const struct aof_manifest *m = &l->s->aof->manifest;
     if (!l->client) l->client = client_pseudo(l->s->front, CLIENT_MASTER);
+    l->client->from_file = true;
     l->busy = true;
     l->index = 0;
     l->before = 0;

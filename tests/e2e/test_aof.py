@@ -368,6 +368,7 @@ def test_bad_bytes():
         assert f"Unknown command '{name.decode()}' reading the append only file" in log
 
 
+@ours_only
 def test_loading_is_told():
     """INFO while the file is being loaded: the base, then the commands; the log says how far it is."""
     with Stage() as stage:
@@ -404,6 +405,17 @@ def test_refusal_is_the_last_line():
         p = stage.server("--appendonly", "yes", "--pidfile", os.path.join(stage.folder, "pid"), name="n", wait=False)
         assert p.wait() == 1
         assert "Bad file format reading the append only file" in p.logged().strip().split("\n")[-1]
+
+
+def test_commands_that_fail():
+    """They are told, and the load goes on."""
+    with Stage() as stage:
+        files(stage, "n", a_manifest=INCR_1,
+              a_1_incr_aof=command(b"SET", b"a", b"x") + command(b"INCR", b"a") + SET_B)
+        p = loaded(stage.server("--appendonly", "yes", "--appendfilename", "a", name="n"))
+        assert sorted(p.cmd("KEYS", "*")) == [b"a", b"b"]
+        assert "This AOF-loading-client is sending an error to its server" in p.logged()
+        assert "after processing the command 'incr'" in p.logged()
 
 
 def test_annotations_are_passed_over():

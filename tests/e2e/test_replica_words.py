@@ -76,6 +76,17 @@ def test_errors_of_the_stream_may_end_a_replica():
         replica.end = lambda: None  # it was told to
 
 
+def test_a_writable_replica_goes_on():
+    """Its data may differ from its master's: an error ends nothing, whatever the directive says."""
+    with Stage() as stage:
+        master, replica = pair(stage, replica_options=("--propagation-error-behavior", "panic", "--replica-read-only", "no"))
+        replica.cmd("SET", "number", "foo")
+        master.cmd("INCR", "number")
+        wait_for("it to fail", lambda: replica.info("stats")["unexpected_error_replies"] == "1")
+        master.cmd("SET", "after", 1)
+        wait_for("the next", lambda: replica.cmd("GET", "after") == b"1")
+
+
 def test_a_writable_replica_ends_keys_of_its_own():
     with Stage() as stage:
         master, replica = pair(stage, replica_options=("--replica-read-only", "no"))
