@@ -128,7 +128,7 @@ def woken_before(words, ours, theirs, sent):
 
 
 def cut_quote(words, ours, theirs, sent):
-    return ours[0] == theirs[0] == "-" and len(ours[1]) > 900 and theirs[1].startswith(ours[1][:900])
+    return ours[0] == theirs[0] == "-" and len(ours[1]) > 500 and theirs[1].startswith(ours[1][:500])
 
 
 def set_by_hint(words, ours, theirs, sent):

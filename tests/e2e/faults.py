@@ -109,7 +109,7 @@ class World:
         self.ip("-n", sw, "link", "set", "lo", "up")
         # We look at all of them from the middle, which passes on what they send each other.
         self.ip("-n", sw, "addr", "add", "10.9.0.100/32", "dev", "lo")
-        subprocess.run(["ip", "netns", "exec", sw, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+        subprocess.run(["ip", "netns", "exec", sw, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"], check=True)
         for i in range(self.hosts):
             self.add_host(i, sw)
         self.agent = self.inside("sw", sys.executable, __file__, "--agent", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -236,8 +236,8 @@ class World:
             for b in range(self.hosts):
                 if a == b: continue
                 for side in ("dport", "sport"):
-                    subprocess.run(["ip", "-n", self.ns(a), "rule", "add" if on else "del", "to", address(b), "ipproto", "tcp",
-                                    side, str(SENTINEL), "lookup", "100"], capture_output=True)
+                    subprocess.run(["ip", "-n", self.ns(a), "rule", "add" if on else "del", "to", address(b), "ipproto", "6",
+                                    side, str(SENTINEL), "lookup", "100"], capture_output=True, check=on)
 
     # ---- what must hold ----
 
