@@ -68,6 +68,13 @@ static bool is_known(struct sim *s, struct node *n)
     return false;
 }
 
+static int count_known(struct sim *s)
+{
+    int count = 0;
+    sim_each(s, n) count += n->kind == NODE_DATA && is_known(s, n);
+    return count;
+}
+
 static bool follows(struct sim *s, struct node *n, struct node *m, char *why, size_t cap)
 {
     if (node_data_is_master(n)) {
@@ -95,6 +102,10 @@ static bool group_in_order(struct sim *s, int group, char *why, size_t cap)
     if (!m) return false;
     if (!m->alive || m->kind != NODE_DATA || !node_data_is_master(m)) {
         snprintf(why, cap, "%s is named for g%d and is no master", m->name, group);
+        return false;
+    }
+    if (node_data_hands_over(m)) { /* who asked for it may have died since */
+        snprintf(why, cap, "%s waits for who takes over", m->name);
         return false;
     }
     for (int i = 0; i < world_data_count(s); i++) {
@@ -207,10 +218,14 @@ static void look(struct sim *s, const struct sim_event *e)
             tell(s, NULL, "all is in order, %lld ms into the quiet",
                  (long long)(s->now - s->quiet_at));
             c->agreed_at = s->now;
+            c->known = count_known(s);
         } else if (s->now > c->limit) {
             sim_fail(s, "L1", "%s, after %lld ms without faults", why,
                      (long long)(s->now - s->quiet_at));
         }
+    } else if (!fine && count_known(s) > c->known) {
+        c->agreed_at = -1; /* one that was nobody's has turned up, and must be put in order too */
+        c->limit = s->now + patience(s);
     } else if (s->now - c->agreed_at >= WATCH_MS) {
         if (!fine) sim_fail(s, "L1", "%s, though all was in order before", why);
         if (s->stop) return;

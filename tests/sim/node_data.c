@@ -19,6 +19,8 @@
 
 bool node_data_is_master(const struct node *n) { return data_of(n)->is_master; }
 /* Really: a connection whose other end has died looks alive until something is sent. */
+bool node_data_hands_over(const struct node *n) { return data_of(n)->hand.state != HANDOVER_NONE; }
+
 bool node_data_link_up(const struct node *n)
 {
     const struct data *d = data_of(n);

@@ -17,6 +17,7 @@ bool node_data_is_master(const struct node *n);
 /* The master it follows (as it was told), whether the link is up, and its own position. */
 struct node *node_data_follows(const struct node *n);
 bool node_data_link_up(const struct node *n);
+bool node_data_hands_over(const struct node *n); /* a FAILOVER is under way */
 int64_t node_data_offset(const struct node *n);
 const char *node_data_replid(const struct node *n);
 const struct toy *node_data_toy(const struct node *n);
