@@ -17,7 +17,7 @@
 #define TURN_SPREAD_MS 5
 #define ELECTION_MS 1000 /* an election lasts so long at least, twice as long at most */
 #define FRESH_INFO_MS 50 /* longest wait for the candidates' INFO */
-#define OTHERS_FIRST_MS 2000 /* the voters' own wait is up to a second longer than twice the timeout */
+#define OTHERS_FIRST_MS 2000 /* the voters wait up to a second longer than twice the timeout */
 #define WANTED_MS 300    /* a failover that was asked for waits so long for votes */
 #define AGAIN_MS 60      /* spread of the next try after votes that were split */
 #define TURN_LEAVING_MS 60
