@@ -135,12 +135,15 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
     if (!link || link->conn[ev->conn].phase != SN_OPEN) return;
     struct sn_conn_state *c = &link->conn[ev->conn];
     c->heard = core->now;
+    bool last = c->pending == 1;
+    if (c->pending) c->pending--;
     if (ev->conn == SN_PUBSUB) {
         link->unheard = SN_NEVER;
-        sn_hello_pushed(link, ev->reply);
+        if (last && ev->reply->kind == SN_VAL_ERROR) /* SUBSCRIBE was refused */
+            sn_conn_close(core, link, SN_PUBSUB);
+        else sn_hello_pushed(link, ev->reply);
         return;
     }
-    if (c->pending) c->pending--;
     enum sn_tag kind = sn_tag_kind(ev->tag);
     if (kind == SN_TAG_PING) {
         sn_ping_answered(link, ev->reply);

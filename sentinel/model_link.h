@@ -22,7 +22,7 @@ struct sn_conn_state {
     int64_t since;    /* when this phase began */
     int64_t tried;    /* last attempt to connect */
     int64_t heard;    /* last value received */
-    unsigned pending; /* commands without a reply so far (cmd only) */
+    unsigned pending; /* commands without a reply so far */
     unsigned tries;   /* attempts to connect since the last success */
 };
 

@@ -25,7 +25,7 @@ static struct sn_action *send_slices(struct sn_instance *inst, enum sn_conn conn
     act->conn = conn;
     act->tag = (uint64_t)kind << 56 | (uint64_t)(inst->group->addr_gen & 0xffffff) << 32 | inst->id;
     sn_actions_argv(core->out, act, argc, argv);
-    if (conn == SN_CMD) c->pending++;
+    c->pending++;
     return act;
 }
 
