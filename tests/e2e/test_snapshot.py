@@ -188,6 +188,17 @@ def test_ends_of_all_kinds():
         assert p.wait() == 0
         assert digest_of(stage, "data") == before
         assert not [f for f in os.listdir(folder) if f.startswith("temp-")]
+        # and so does a kill
+        p = stage.server(*WALK, "--rdb-key-save-delay", 100000, name="data")
+        with p.client() as c:
+            assert c.cmd("DEBUG", "DIGEST") == before
+            c.cmd("FLUSHDB")
+            c.cmd("SET", "later", 1)
+            c.cmd("BGSAVE")
+            assert saving(c)
+            p.kill()
+        p.wait()
+        assert digest_of(stage, "data") == before
 
 
 def slow_replica(server):
