@@ -72,7 +72,7 @@ struct check {
     struct check_data *data;
     bool loose; /* see above */
     int64_t agreed_at, limit, last_failover;
-    int known; /* data nodes that Sentinels knew when all was in order */
+    int known; /* data nodes that Sentinels knew when all was in order; only grows */
     int rounds, promoted[4]; /* the latter: since the last blow */
     uint64_t failovers;      /* started in the whole run */
     uint64_t acked, lost;

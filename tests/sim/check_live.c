@@ -218,12 +218,14 @@ static void look(struct sim *s, const struct sim_event *e)
             tell(s, NULL, "all is in order, %lld ms into the quiet",
                  (long long)(s->now - s->quiet_at));
             c->agreed_at = s->now;
-            c->known = count_known(s);
+            int known = count_known(s);
+            if (known > c->known) c->known = known;
         } else if (s->now > c->limit) {
             sim_fail(s, "L1", "%s, after %lld ms without faults", why,
                      (long long)(s->now - s->quiet_at));
         }
     } else if (!fine && count_known(s) > c->known) {
+        c->known = count_known(s); /* only grows: this cannot go on for ever */
         c->agreed_at = -1; /* one that was nobody's has turned up, and must be put in order too */
         c->limit = s->now + patience(s);
     } else if (s->now - c->agreed_at >= WATCH_MS) {

@@ -18,9 +18,9 @@
 /* --- looking at it --- */
 
 bool node_data_is_master(const struct node *n) { return data_of(n)->is_master; }
-/* Really: a connection whose other end has died looks alive until something is sent. */
 bool node_data_hands_over(const struct node *n) { return data_of(n)->hand.state != HANDOVER_NONE; }
 
+/* Really: a connection whose other end has died looks alive until something is sent. */
 bool node_data_link_up(const struct node *n)
 {
     const struct data *d = data_of(n);
