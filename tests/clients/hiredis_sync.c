@@ -43,7 +43,7 @@ static void text(const redisReply *r, char *to, size_t size)
 
 static void compare(redisContext *c, redisReply *r, const char *want, const char *what)
 {
-    static char got[1 << 16];
+    static _Thread_local char got[1 << 16]; /* two threads ask at once */
     got[0] = '\0';
     if (r != NULL)
         text(r, got, sizeof got);
