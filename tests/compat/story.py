@@ -19,7 +19,7 @@ GROUP = "mm"
 # The periods of both kinds in ms: without it each discovery would take the ten seconds between two INFO. redis-sentinel
 # connects anew once in a ping-period, so that down-after has to be some times as long; and a replica that is asked each
 # second during a failover must not count as silent after five of them.
-PERIODS = ("ping-period", 250, "info-period", 200, "ask-period", 100, "publish-period", 100, "tilt-trigger", 60000)
+PERIODS = ("ping-period", 250, "info-period", 200, "ask-period", 200, "publish-period", 100, "tilt-trigger", 60000)
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 

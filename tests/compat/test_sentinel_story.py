@@ -13,7 +13,7 @@ from story import Known, flat, tell  # noqa: E402
 TIMING = [
     Known(".*", "events .", "-odown .*", "-odown .*", "the others have switched before the failover ends"),
     Known("failover.*", "events [BC]", "-role-change slave .*", "-role-change slave .*", "INFO came before the hello"),
-    Known("failover.*", "replies of .", "voted-leader=.*", "voted-leader=.*", "votes are shown for five ask-periods"),
+    Known("failover.*|no good.*", "replies of .", "voted-leader=.*", "voted-leader=.*", "votes are shown for five ask-periods"),
     Known("old master back|forced.*", "events .", "[+]convert-to-slave .*", "[+]convert-to-slave .*", "one is the first to do it"),
     Known("old master back|forced.*", "events .", "[+-]role-change slave .*", "[+-]role-change slave .*",
           "INFO came before or after it was converted"),
@@ -164,7 +164,8 @@ def test_failovers():
         w.seen("A", "-failover-abort-no-good-slave")
         for n in "BC":
             w.seen(n, "+vote-for-leader", "+sdown master")
-        wait_for("the others' word", lambda: all("master_down" in p["flags"] for p in w.peers("A")))
+        for n in "ABC":
+            wait_for("the others' word", lambda n=n: all("master_down" in p["flags"] for p in w.peers(n)))
         w.show_replies("no good replica")
         w.restart_server("N")
         for n in "ABC":

@@ -278,12 +278,13 @@ class Process:
         with open(self.log_path, "rb") as f:
             return f.read().decode(errors="replace")
 
-    def ready(self):
+    def ready(self, loading=False):
+        """Waits until it answers, and has its data unless the caller wants to see it loading."""
         def up():
             if self.proc.poll() is not None:
                 raise AssertionError(f"{self.argv} ended with {self.proc.returncode}:\n{self.logged()}")
             with self.client(timeout=2) as c:
-                return c.raw("PING") is not None
+                return loading or not str(c.raw("PING")).startswith("LOADING")
         wait_for(f"{self.argv[0]} on {self.port} to answer", up)
         return self
 

@@ -378,7 +378,7 @@ def test_loading_is_told():
         wait_for("the rewrite", lambda: int(p.info("persistence")["aof_base_size"]) > 100000)
         p.cmd("SET", "last", 1)
         p.end()
-        p = stage.server("--appendonly", "yes", "--key-load-delay", 100, name="n")
+        p = stage.server("--appendonly", "yes", "--key-load-delay", 100, name="n", wait=False).ready(loading=True)
         with p.client() as c:
             wait_for("some keys", lambda: int(c.info("persistence")["loading_loaded_bytes"]) > 1000)
             info = c.info("persistence")

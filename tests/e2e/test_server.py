@@ -324,7 +324,7 @@ def test_loading_answers():
         server.cmd("DEBUG", "POPULATE", "20000")
         server.cmd("SAVE")
         server.end()
-        slow = stage.server("--key-load-delay", "100", name="shared")
+        slow = stage.server("--key-load-delay", "100", name="shared", wait=False).ready(loading=True)
         with slow.client() as c:
             for command in (["PING"], ["GET", "key:1"], ["SET", "a", "b"], ["SAVE"]):
                 assert str(c.raw(*command)).startswith("LOADING"), command
