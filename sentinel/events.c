@@ -64,6 +64,7 @@ const struct sn_evt_row sn_evt_rows[SN_EVTS] = {
     [SN_EVT_FOREIGN] = { "+foreign", WARNING, true },
     [SN_EVT_AMNESIA] = { "+amnesia", WARNING, true },
     [SN_EVT_REJECTED] = { "+candidate-rejected", NOTICE, true },
+    [SN_EVT_RESTORE] = { "+convert-to-master", NOTICE, true },
     [SN_EVT_HAND_OVER] = { "+hand-over", NOTICE, true },
     [SN_EVT_HAND_OVER_FAILED] = { "-hand-over", WARNING, true },
     [SN_EVT_LEAVING] = { "+master-leaving", NOTICE, true },

@@ -32,6 +32,13 @@ struct state {
 #define TO(s) (1u << SN_FO_##s)
 
 static void run_wait_start(struct sn_group *g);
+/* Nobody can take over, and the master is alive, as a replica. */
+static void restore(struct sn_group *g)
+{
+    if (!sn_pick_restores(g) || !sn_send_slaveof(g->master, NULL)) return;
+    sn_emit(g->core, SN_EVT_RESTORE, g->master, NULL);
+}
+
 static void run_select(struct sn_group *g);
 static void run_send(struct sn_group *g);
 static void run_wait_promotion(struct sn_group *g);
@@ -324,6 +331,7 @@ static void run_select(struct sn_group *g)
     }
     struct sn_instance *best = choose(g);
     if (!best) {
+        if (!fo->forced) restore(g);
         /* Another may know of a replica that we do not: whoever voted for us stands before us. */
         give_up(g, SN_EVT_ABORT_NO_GOOD_SLAVE, long_wait(g) + OTHERS_FIRST_MS);
         fo->retry_if_fit = true;

@@ -41,6 +41,12 @@ static bool last_resort(const struct sn_instance *r)
            !r->foreign;
 }
 
+/* A link that never was up says nothing against one that was a master before. */
+static bool has_data(const struct sn_facts *f)
+{
+    return f->master_link_up || f->master_link_down_ms >= 0 || f->repl_offset > 1;
+}
+
 enum sn_reject sn_judge(const struct sn_instance *r)
 {
     const struct sn_group *g = r->group;
@@ -52,9 +58,7 @@ enum sn_reject sn_judge(const struct sn_instance *r)
         return SN_REJ_PING_OLD;
     if (f->priority == 0) return SN_REJ_PRIORITY_ZERO;
     if (f->info_at == SN_NEVER || now - f->info_at > info_age_max(g)) return SN_REJ_INFO_OLD;
-    /* A link that never was up says nothing against one that was a master before: it has data. */
-    if (!f->master_link_up && f->master_link_down_ms < 0 && f->repl_offset <= 1)
-        return SN_REJ_NEVER_SYNCED;
+    if (!has_data(f)) return SN_REJ_NEVER_SYNCED;
     if (f->loading) return SN_REJ_LOADING;
     if (!sn_lineage_shares(g, f) && !last_resort(r)) return SN_REJ_FOREIGN;
     if (f->master_link_down_ms > link_down_max(g)) return SN_REJ_LINK_DOWN_LONG;
@@ -95,6 +99,27 @@ struct sn_instance *sn_pick_preferred(const struct sn_group *g, const struct sn_
         if (!p || r->facts.priority < p->facts.priority) p = r;
     }
     return p;
+}
+
+bool sn_pick_restores(const struct sn_group *g)
+{
+    const struct sn_instance *m = g->master;
+    const struct sn_facts *f = &m->facts;
+    bool others = false;
+    if (m->link->conn[SN_CMD].phase != SN_OPEN || f->role != SN_ROLE_REPLICA) return false;
+    if (f->info_at == SN_NEVER || g->core->now - f->info_at > 3 * g->core->params.info_period)
+        return false;
+    if (f->info_at < m->link->conn[SN_CMD].since || f->master_link_up || f->loading) return false;
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        const struct sn_instance *r = g->replicas.at[i];
+        enum sn_reject verdict = sn_judge(r);
+        if (r->foreign) continue;
+        /* Who cannot be asked may have more. */
+        if (verdict != SN_REJ_NEVER_SYNCED && verdict != SN_REJ_PRIORITY_ZERO) return false;
+        if (r->s_down || r->facts.info_at == SN_NEVER) return false;
+        others = others || has_data(&r->facts);
+    }
+    return has_data(f) || !others;
 }
 
 bool sn_pick_waits(const struct sn_group *g, int64_t since)

@@ -19,6 +19,9 @@ enum sn_reject sn_judge(const struct sn_instance *r);
 int sn_prefer(const struct sn_instance *a, const struct sn_instance *b);
 /* The fit replica that its priority prefers to `best`, but that has less data; or NULL. */
 struct sn_instance *sn_pick_preferred(const struct sn_group *g, const struct sn_instance *best);
+/* With nobody fit: is the named master a replica of nobody who leads, and would making it a master
+ * again cost no data that a replica has? So it is when both were sent behind each other. */
+bool sn_pick_restores(const struct sn_group *g);
 /* May something still be learned about candidates by waiting for INFO asked at `since`? */
 bool sn_pick_waits(const struct sn_group *g, int64_t since);
 

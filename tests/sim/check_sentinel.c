@@ -471,6 +471,20 @@ static void check_event(struct node *n, const struct sn_core *core, const struct
         check_selection(n, core, g, at);
 }
 
+/* The named master, which is one no more, is made one again only when nobody else could be. */
+static void check_restored(struct node *n, const struct sn_core *core, const struct sn_group *g)
+{
+    if (g->master->facts.role != SN_ROLE_REPLICA)
+        sim_fail(n->sim, "S6", "%s restores a master that has not gone", n->name);
+    for (size_t i = 0; i < g->replicas.n; i++) {
+        const struct sn_instance *r = g->replicas.at[i];
+        bool has_data = r->facts.master_link_down_ms >= 0 || r->facts.repl_offset > 1;
+        if (fit(core, g, r) && has_data)
+            sim_fail(n->sim, "S6", "%s restores the master though %s:%d is fit", n->name,
+                     r->addr.ip, r->addr.port);
+    }
+}
+
 static void check_slaveof(struct node *n, const struct sn_core *core, const struct sn_action *a)
 {
     const struct sn_group *g;
@@ -482,7 +496,9 @@ static void check_slaveof(struct node *n, const struct sn_core *core, const stru
         return;
     }
     check_promotion(n, at);
-    if (inst->id != books(n)->selected[n->index][at])
+    if (inst->kind == SN_MASTER)
+        check_restored(n, core, g);
+    else if (inst->id != books(n)->selected[n->index][at])
         sim_fail(n->sim, "S6", "%s promotes %s:%d, which it has not selected", n->name,
                  inst->addr.ip, inst->addr.port);
     if (!n->sim->check->loose && !g->fo.forced) check_mandate(n, core, g, at);
