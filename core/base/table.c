@@ -16,6 +16,7 @@
 #define HELD_FILL_MAX 32  /* the same while moving memory is to be avoided */
 #define VERSIONS 127      /* as many as fit a bucket's meta */
 #define STEP_EMPTY_MAX 16 /* empty buckets that count as one when moving */
+#define ADDS_PER_MOVE 4   /* into a large table that moves */
 #define RANDOM_TRIES 200  /* even draws before the uneven one */
 #define RANDOM_CHAIN 24   /* chains are hardly ever longer; what is beyond is drawn less often */
 
@@ -519,10 +520,18 @@ void table_reserve(struct table *t, size_t n)
 
 /* --- change ------------------------------------------------------------------------------- */
 
+/* The next growth is eight insertions a bucket away. The entries of a large table are in no cache:
+ * a bucket with each insertion would make those cost ten times as much for as long as it lasts. */
+static size_t moves_for_add(struct table *t)
+{
+    if (table_count(t) > buckets(t, 1) * FILL_MAX) return 8;
+    return !is_segmented(t, 0) || ++t->added % ADDS_PER_MOVE == 0;
+}
+
 void table_add(struct table *t, uint64_t hash, void *entry)
 {
     if (!t->at[0]) start_move(t, 0);
-    if (may_move(t)) move(t, table_count(t) > buckets(t, 1) * FILL_MAX ? 8 : 1);
+    if (may_move(t)) move(t, moves_for_add(t));
     put(t, t->at[1] ? 1 : 0, hash, entry);
     check_size(t);
 }

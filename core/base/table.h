@@ -7,8 +7,8 @@
  *
  * Owns its buckets, never the entries. Pure: no clock, no I/O; randomness is handed in.
  * A find that misses touches one cache line, a find that hits touches two (bucket, entry).
- * Growing and shrinking move a few buckets with each insert and remove, and as many as
- * table_step() is told to; a find never moves anything. Large tables are made of segments, so that
+ * Growing and shrinking move a bucket with each insert (large tables: with some) and remove, and as
+ * many as table_step() is told to; a find never moves anything. Large tables are made of segments, so that
  * a move neither clears much memory at once nor needs both sizes in full at the same time.
  * Slots (`void **`) are lent until the next insert, remove or step; entries stay the user's.
  * The version of a bucket is the number of the last visit (struct table_visit) that saw it.
@@ -46,6 +46,7 @@ struct table {
     bool reserved;      /* room was asked for and has not been filled: do not shrink */
     bool hold;          /* resize only when badly overfull: a forked child shares our pages */
     uint8_t version;    /* number of the last visit, 1-127; 0: none yet */
+    uint8_t added;      /* counts insertions while a large one moves */
     uint8_t whole;      /* number of the last visit after which no bucket had an older version */
     struct table_visit *visit; /* under way, lent; NULL: none */
 };
