@@ -8,8 +8,8 @@
  * Owns its buckets, never the entries. Pure: no clock, no I/O; randomness is handed in.
  * A find that misses touches one cache line, a find that hits touches two (bucket, entry).
  * Growing and shrinking move a bucket with each insert (large tables: with some) and remove, and as
- * many as table_step() is told to; a find never moves anything. Large tables are made of segments, so that
- * a move neither clears much memory at once nor needs both sizes in full at the same time.
+ * many as table_step() is told to; a find never moves anything. Large tables are made of segments,
+ * so that a move neither clears much memory at once nor needs both sizes in full at the same time.
  * Slots (`void **`) are lent until the next insert, remove or step; entries stay the user's.
  * The version of a bucket is the number of the last visit (struct table_visit) that saw it.
  * Limits: 2^40 buckets; grows above 8 entries a bucket, shrinks below one.
