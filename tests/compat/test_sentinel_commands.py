@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
 
-from lib import (ORACLE, REDIS_SENTINEL, REDIS_SERVER, TANIST, Map, ReplyError, Stage, fails, free_port,  # noqa: E402
+from lib import (ORACLE, REDIS_SENTINEL, REDIS_SERVER, ROOT, TANIST, Map, ReplyError, Stage, fails, free_port,  # noqa: E402
                  ours_only, read_file, run, wait_for, write_file)
 
 OURS = TANIST if not ORACLE else REDIS_SENTINEL
@@ -388,3 +388,17 @@ def test_admin_events():
             assert got[0] == "OK" and str(got[1]) == "INPROG Failover already in progress", got
             while event()[0] != "+switch-master":
                 pass
+
+
+@ours_only
+def test_own_words_are_documented():
+    """Each event, option and verdict that Redis has not stands in docs/sentinel.md."""
+    page = read_file(os.path.join(ROOT, "docs", "sentinel.md"))
+    rows = read_file(os.path.join(ROOT, "sentinel", "events.c"))
+    events = re.findall(r'{ "([+-][a-z-]+)"', rows[rows.index("[SN_EVT_FOREIGN]"):])
+    verdicts = re.findall(r'\[SN_REJ_[A-Z_]+\] = "(.*)"', read_file(os.path.join(ROOT, "sentinel", "view.c")))
+    counters = re.findall(r'{ "([a-z_]+)", c->', read_file(os.path.join(ROOT, "sentinel", "info.c")))
+    assert len(events) > 8 and len(verdicts) > 8 and len(counters) > 8
+    missing = [x for x in events + verdicts + ["sentinel fast-down", "forget-after-milliseconds"] if f"`{x}" not in page]
+    missing += [x for x in counters if f"_{x}`" not in page]
+    assert not missing, missing

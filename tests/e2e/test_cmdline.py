@@ -4,7 +4,7 @@ import os
 import re
 import stat
 
-from lib import ORACLE, SENTINEL, SERVER, TANIST, Stage, fails, free_port, ours_only, read_file, run, write_file
+from lib import ORACLE, ROOT, SENTINEL, SERVER, TANIST, Stage, fails, free_port, ours_only, read_file, run, write_file
 
 
 @contextlib.contextmanager
@@ -287,6 +287,21 @@ def test_trailing_comments():
             c.cmd("AUTH", "a#b")
             assert c.cmd("CONFIG", "GET", "timeout")[1] == b"11"
             assert c.cmd("CONFIG", "GET", "save")[1] == b"10 1"
+
+
+@ours_only
+def test_our_samples():
+    """As they are, and with every commented sample in force."""
+    for name in ("master", "replica", "sentinel"):
+        text = read_file(os.path.join(ROOT, "configs", f"{name}.conf"))
+        with Stage() as stage:
+            for script in re.findall(r"/usr/local/bin/\S+", text):
+                text = text.replace(script, "/bin/true")
+            every = re.sub(r"(?m)^# (?=sentinel [a-z]|requirepass )", "", text)
+            for form in (text, every):
+                path = write_file(os.path.join(stage.folder, "x.conf"), form)
+                got = run(TANIST, "--check-config", path, *(["--sentinel"] if name == "sentinel" else []))
+                assert got.returncode == 0, (form, got)
 
 
 def test_sample_files_start():
