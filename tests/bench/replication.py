@@ -6,7 +6,7 @@
 cpu    the master's CPU for a SET at P16 with 0, 1 and 2 replicas, and the replica's CPU for each applied write
 full   wall time of a full sync of --keys keys to one and to two replicas, with default settings and without the delay
 cut    time from reconnecting to a caught-up replica after a cut
-wait   latency of SET and WAIT 1, 50 clients
+wait   latency of WAIT 1 behind SET, and of both in one write, 50 clients
 load   time from the last write of 2,000,000 to a caught-up replica
 
 CPU is a process' own time from /proc, children not counted. Medians of the rounds. TANIST_BUILD: a release build."""
@@ -117,35 +117,20 @@ def cut(binary, args):
 
 
 def wait(binary, args):
-    """50 clients, each SET and WAIT 1 in turn."""
-    took, lock = [], threading.Lock()
-    with Stage() as stage:
-        m = stage.server(*NO_DELAY, binary=binary)
-        follow(stage, binary, m)
-        stop = threading.Event()
-
-        def one(i):
-            mine, words = [], encode(("SET", f"k{i}", "x")) + encode(("WAIT", 1, 0))
-            with Client(m.port) as c:
-                while not stop.is_set():
-                    t = time.perf_counter()
-                    c.sock.sendall(words)
-                    c.read()
-                    assert c.read() == 1
-                    mine.append(time.perf_counter() - t)
-            with lock:
-                took.extend(mine)
-        threads = [threading.Thread(target=one, args=(i,)) for i in range(50)]
-        for t in threads:
-            t.start()
-        time.sleep(args.seconds)
-        before = cpu_ns(m)
-        stop.set()
-        for t in threads:
-            t.join()
-        del before
-    return {"SET and WAIT 1, 50 clients, median ms": statistics.median(took) * 1000,
-            "SET and WAIT 1, 50 clients, a second": len(took) / args.seconds}
+    """50 clients, each SET, then WAIT 1; and both in one write."""
+    out = {}
+    tool = os.path.join(os.environ["TANIST_BUILD"], "tests", "bench", "wait-load")
+    for name, words in (("WAIT 1 behind SET", ()), ("SET and WAIT 1 in one write", ("one",))):
+        with Stage() as stage:
+            m = stage.server(*NO_DELAY, binary=binary)
+            follow(stage, binary, m)
+            got = subprocess.run([tool, str(m.port), "50", str(args.seconds), *words], check=True, capture_output=True, text=True).stdout
+        both, both_99, alone, alone_99, a_second = map(float, got.split())
+        out |= {f"{name}, 50 clients, both, median us": both, f"{name}, 50 clients, both, 99% us": both_99,
+                f"{name}, 50 clients, a second": a_second}
+        if not words:
+            out |= {f"{name}, 50 clients, WAIT alone, median us": alone, f"{name}, 50 clients, WAIT alone, 99% us": alone_99}
+    return out
 
 
 def load(binary, args):
