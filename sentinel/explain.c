@@ -51,11 +51,11 @@ static void explain_votes(const struct sn_group *g, struct sn_sentences *out)
 {
     unsigned usable = sn_usable(g), voters = sn_voters(g), majority = sn_majority(g);
     unsigned need = majority > g->saved.quorum ? majority : g->saved.quorum;
+    const char *are = usable == 1 ? "Sentinel is" : "Sentinels are";
     if (usable < g->saved.quorum)
-        say(out, "problem: %u Sentinels are usable, the quorum is %u", usable, g->saved.quorum);
+        say(out, "problem: %u %s usable, the quorum is %u", usable, are, g->saved.quorum);
     if (usable < majority)
-        say(out, "problem: %u Sentinels are usable, a majority of %u is %u", usable, voters,
-            majority);
+        say(out, "problem: %u %s usable, a majority of %u is %u", usable, are, voters, majority);
     if (usable >= need)
         say(out, "ok: %u of %u Sentinels are usable, %u must vote for a failover", usable, voters,
             need);

@@ -290,8 +290,10 @@ static void check_data(struct sn_instance *inst)
         sn_emit(g->core, SN_EVT_AMNESIA, g->master, "has %lld keys",
                 (long long)g->master->facts.keys);
     g->amnesia = amnesia;
-    learn(g->master);
-    if (inst == g->fo.promoted && g->fo.state >= SN_FO_RECONF_SLAVES) learn(inst);
+    /* Of the two that are masters at the end of a failover the promoted one counts. */
+    bool promoted = g->fo.state >= SN_FO_RECONF_SLAVES;
+    if (!promoted) learn(g->master);
+    else if (inst == g->fo.promoted) learn(inst);
 }
 
 void sn_info_take(struct sn_instance *inst, struct slice text)

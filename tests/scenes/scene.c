@@ -11,6 +11,8 @@
 #include "core/base/buf.h"
 #include "core/base/num.h"
 #include "sentinel/core.h"
+#include "sentinel/explain.h"
+#include "sentinel/record.h"
 #include "sentinel/state_text.h"
 #include "sentinel/view.h"
 #include "tests/scenes/world.h"
@@ -153,6 +155,13 @@ static void give(struct scene *s, const struct delivery *d)
     case '-': v.kind = SN_VAL_ERROR; break;
     case '$': v.kind = SN_VAL_BULK; break;
     case '*': v.kind = SN_VAL_ARRAY; break;
+    case 'M':
+        v.kind = SN_VAL_ARRAY;
+        v.n = 3;
+        items[0] = (struct sn_value){ .kind = SN_VAL_BULK, .text = SLICE("message") };
+        items[1] = (struct sn_value){ .kind = SN_VAL_BULK, .text = slice_z(SN_CHANNEL) };
+        items[2] = (struct sn_value){ .kind = SN_VAL_BULK, .text = text };
+        break;
     case 'V':
         v.kind = SN_VAL_ARRAY;
         v.n = 3;
@@ -246,6 +255,12 @@ static void c_server(struct scene *s, const struct words *ws)
     if (opt(ws, "offset")) h->offset = atoi(opt(ws, "offset"));
     if (opt(ws, "priority")) h->priority = atoi(opt(ws, "priority"));
     if (opt(ws, "sync")) h->sync_ms = atoi(opt(ws, "sync"));
+    if (opt(ws, "keys")) h->keys = atoi(opt(ws, "keys"));
+    if (opt(ws, "history")) {
+        h->history[0] = opt(ws, "history")[0];
+        h->history[1] = opt(ws, "history")[1];
+    }
+    h->hand_over = has(ws, "refuses") ? REFUSES : has(ws, "hangs") ? HANGS : HANDS_OVER;
     if (has(ws, "unsynced")) {
         h->synced = h->link_up = false;
         h->offset = 0;
@@ -378,6 +393,34 @@ static void c_hello(struct scene *s, const struct words *ws)
     str_free(&text);
 }
 
+/* SIGTERM: the server says so and waits. */
+static void c_leaves(struct scene *s, const struct words *ws)
+{
+    const struct host *h = the_host(s, ws->w[1]);
+    char text[SN_ID_LEN + 16];
+    snprintf(text, sizeof(text), "leaving,%s", h->runid);
+    world_says(&s->w, h, text);
+}
+
+static void c_explain(struct scene *s, const struct words *ws)
+{
+    struct sn_sentences out = { 0 };
+    sn_explain(s->core->groups.at[0], s->w.now, &out);
+    for (size_t i = 0; i < out.lines.n; i++) say(s, "%s", str_c(out.lines.at[i]));
+    sn_sentences_free(&out);
+}
+
+static void c_records(struct scene *s, const struct words *ws)
+{
+    const struct sn_group *g = s->core->groups.at[0];
+    for (size_t i = 0; i < g->history.records.n; i++) {
+        struct buf b = { 0 };
+        sn_record_json(g, &g->history.records.at[i], &b);
+        say(s, "%.*s", (int)buf_size(&b), buf_head(&b));
+        buf_free(&b);
+    }
+}
+
 /* asks NAME MASTER-PORT EPOCH [vote] */
 static void c_asks(struct scene *s, const struct words *ws)
 {
@@ -398,7 +441,7 @@ static void c_sentinel(struct scene *s, const struct words *ws)
         { "set", SN_ADM_SET, 2 },           { "reset", SN_ADM_RESET, 2 },
         { "failover", SN_ADM_FAILOVER, 2 }, { "flushconfig", SN_ADM_FLUSHCONFIG, 2 },
         { "config", SN_ADM_CONFIG_SET, 3 }, { "simulate-failure", SN_ADM_SIMULATE, 2 },
-        { "debug", SN_ADM_DEBUG, 2 },
+        { "debug", SN_ADM_DEBUG, 2 },       { "forget", SN_ADM_FORGET, 2 },
     };
     struct slice argv[WORDS_MAX];
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -473,6 +516,9 @@ static const struct command {
     { "votes", c_votes },       /* NAME a|b|...|-|? */
     { "hello", c_hello },       /* NAME EPOCH MASTER-PORT CONFIG-EPOCH [at PORT] */
     { "asks", c_asks },         /* NAME MASTER-PORT EPOCH [vote] */
+    { "leaves", c_leaves },     /* PORT */
+    { "explain", c_explain },
+    { "records", c_records },
     { "sentinel", c_sentinel }, /* a sub-command */
     { "show", c_show },
     { "servers", c_servers },

@@ -109,7 +109,29 @@ void world_kill(struct world *w, struct host *h)
     }
 }
 
+void world_says(struct world *w, const struct host *h, const char *text)
+{
+    for (size_t i = 0; i < w->conns.n; i++) {
+        const struct conn *c = &w->conns.at[i];
+        if (c->host != h || c->conn != SN_PUBSUB || !c->open) continue;
+        deliver(w, SN_REPLY, c->link, c->conn, DELAY_MS)->text = str_fmt("M%s", text);
+    }
+}
+
 /* ---- servers ---- */
+
+static void put_data(const struct host *h, struct buf *b)
+{
+    char id[SN_ID_LEN + 1];
+    if (!h->history[0]) return;
+    for (int i = 0; i < 2; i++) {
+        world_id(h->history[i] ? h->history[i] : '0', id);
+        buf_fmt(b, "master_replid%s:%s\r\n", i ? "2" : "", id);
+    }
+    buf_fmt(b, "master_repl_offset:%lld\r\n", (long long)h->offset);
+    buf_fmt(b, "# Keyspace\r\n");
+    if (h->keys) buf_fmt(b, "db0:keys=%lld,expires=0,avg_ttl=0\r\n", (long long)h->keys);
+}
 
 static struct str info_text(struct world *w, struct host *h)
 {
@@ -133,6 +155,7 @@ static struct str info_text(struct world *w, struct host *h)
             buf_fmt(&b, "slave%u:ip=%s,port=%d,state=online,offset=%lld,lag=0\r\n", n++, r->ip,
                     r->port, (long long)r->offset);
     }
+    put_data(h, &b);
     struct str s = str_new(buf_slice(&b));
     buf_free(&b);
     return s;
@@ -152,8 +175,21 @@ static void update_links(struct world *w)
         } else if (good && !h->link_up && h->sync_ms >= 0 &&
                    w->now >= h->link_down_since + h->sync_ms) {
             h->link_up = h->synced = true;
+            if (m->history[0]) {
+                memcpy(h->history, m->history, sizeof(h->history));
+                h->keys = m->keys;
+                h->offset = m->offset;
+            }
         }
     }
+}
+
+static void promote(struct host *h)
+{
+    h->slave = false;
+    if (!h->history[0]) return;
+    h->history[1] = h->history[0];
+    h->history[0]++;
 }
 
 static void obey(struct world *w, struct host *h, const char *words)
@@ -161,7 +197,7 @@ static void obey(struct world *w, struct host *h, const char *words)
     char what[64];
     int port;
     if (strcmp(words, "NO ONE") == 0) {
-        h->slave = false;
+        if (h->slave) promote(h);
     } else if (sscanf(words, "%63s %d", what, &port) == 2) {
         if (h->slave && h->master_port == port) return;
         h->slave = true;
@@ -169,6 +205,21 @@ static void obey(struct world *w, struct host *h, const char *words)
         h->link_up = false;
         h->link_down_since = w->now;
     }
+}
+
+/* FAILOVER TO host port TIMEOUT ms, or FAILOVER ABORT. */
+static struct str hand_over(struct world *w, struct host *h, const struct sn_action *a)
+{
+    char port[16];
+    if (h->hand_over == REFUSES) return str_z("-ERR unknown command 'FAILOVER'");
+    if (h->hand_over == HANGS || a->argc < 4) return str_z("+OK");
+    struct host *to = world_host(w, atoi(slice_cstr(a->argv[3], port, sizeof(port))));
+    promote(to);
+    h->slave = true;
+    h->master_port = to->port;
+    h->link_up = false;
+    h->link_down_since = w->now;
+    return str_z("+OK");
 }
 
 static struct str server_reply(struct world *w, struct host *h, const struct sn_action *a)
@@ -190,6 +241,7 @@ static struct str server_reply(struct world *w, struct host *h, const struct sn_
         return str_z("+OK");
     }
     if (slice_eqz(cmd, "PING")) return str_z("+PONG");
+    if (slice_eqz(cmd, "FAILOVER")) return hand_over(w, h, a);
     if (slice_eqz(cmd, "ROLE")) return str_fmt("*%s", h->slave ? "slave" : "master");
     if (slice_eqz(cmd, "INFO")) {
         struct str info = info_text(w, h), s = str_fmt("$%s", str_c(info));
@@ -231,7 +283,7 @@ static struct str puppet_reply(struct host *h, const struct sn_action *a, struct
 {
     if (slice_eqz(a->argv[0], "PING")) return str_z("+PONG");
     if (!slice_eqz(a->argv[0], "SENTINEL")) return str_z("+OK");
-    if (slice_eqz(a->argv[1], "HELLOS")) return str_z("-ERR Unknown subcommand");
+    if (!slice_starts(a->argv[1], "is-master-down")) return str_z("-ERR Unknown subcommand");
     char text[24];
     uint64_t epoch = strtoull(slice_cstr(a->argv[4], text, sizeof(text)), NULL, 10);
     if (!slice_eqz(a->argv[5], "*") && epoch > h->voted_epoch && h->votes != '-') {

@@ -23,6 +23,9 @@ struct host {
     int master_port;
     int64_t offset, link_down_since, sync_ms;
     int priority;
+    char history[2]; /* letters of the replication ids, now and before; 0: not told */
+    int64_t keys;    /* told when the history is */
+    enum { HANDS_OVER, REFUSES, HANGS } hand_over; /* what FAILOVER does */
     /* puppets */
     char name; /* 0: a server */
     bool says_down;
@@ -42,7 +45,7 @@ struct delivery {
     uint32_t link;
     enum sn_conn conn;
     uint64_t tag;
-    struct str text;          /* REPLY: the value in short: "+PONG", "-ERR", "$bulk", ":1", "*v" */
+    struct str text;          /* REPLY: in short: "+PONG", "-ERR", "*v", "Mtext" a message */
     int64_t integer, epoch;   /* vote answers */
 };
 
@@ -74,6 +77,8 @@ void world_send(struct world *w, const struct sn_action *a);
 /* The hello of a puppet, as it stands; the caller frees it. */
 struct str world_hello(struct world *w, const struct host *h, int port);
 const struct host *world_peer_of(const struct world *w, uint32_t link, enum sn_conn conn);
+/* A message on the hello channel of that server. */
+void world_says(struct world *w, const struct host *h, const char *text);
 void world_kill(struct world *w, struct host *h);
 /* All connections of the Sentinel end without a word: it was restarted. */
 void world_forget(struct world *w);
