@@ -122,6 +122,23 @@ static void take_auth(struct sn_instance *inst, const struct sn_value *v)
     inst->link->auth_failed = failed;
 }
 
+/* One vote a Sentinel: what another than the one meant says must not count as this one's word. */
+static void take_myid(struct sn_instance *inst, const struct sn_value *v)
+{
+    struct sn_core *core = inst->group->core;
+    struct sn_link *link = inst->link;
+    bool known = v->kind == SN_VAL_BULK && v->text.n == SN_ID_LEN; /* not before Redis 6.2 */
+    bool stranger = known && !slice_ieqz(v->text, inst->runid);
+    if (stranger && !link->stranger)
+        sn_note(core, SN_LEVEL_WARNING, "At %s %d there is Sentinel %.*s, not %s", inst->addr.host,
+                inst->addr.port, SLICE_ARG(v->text), inst->runid);
+    link->stranger = stranger;
+    if (!stranger) return;
+    link->resolved_at = SN_NEVER;
+    link->conn[SN_CMD].tried = core->now;
+    sn_conn_close(core, link, SN_CMD);
+}
+
 static void take_exec(struct sn_instance *inst, const struct sn_value *v)
 {
     if (v->kind == SN_VAL_ERROR)
@@ -155,7 +172,7 @@ static void reply(struct sn_core *core, const struct sn_event *ev)
     }
     static void (*const takers[SN_TAGS])(struct sn_instance *, const struct sn_value *) = {
         [SN_TAG_INFO] = take_info, [SN_TAG_ROLE] = sn_role_take, [SN_TAG_HELLO] = take_hello_reply,
-        [SN_TAG_AUTH] = take_auth, [SN_TAG_EXEC] = take_exec,
+        [SN_TAG_AUTH] = take_auth, [SN_TAG_EXEC] = take_exec, [SN_TAG_MYID] = take_myid,
         [SN_TAG_HAND_OVER] = sn_hand_over_answered,
     };
     struct sn_instance *inst = sn_link_user(link, sn_tag_inst(ev->tag));

@@ -43,7 +43,7 @@ static struct sn_link *link_new(struct sn_core *core, int64_t beat)
         link->conn[c].since = link->conn[c].heard = core->now;
         link->conn[c].tried = SN_NEVER;
     }
-    link->last_ping = link->resolved_at = link->unheard = SN_NEVER;
+    link->last_ping = link->resolved_at = link->looked_up_at = link->unheard = SN_NEVER;
     link_clock_restart(core, link);
     link->beat = beat;
     vec_push(&core->links, link);

@@ -1,5 +1,7 @@
 #include "sentinel/lineage.h"
 
+#include "sentinel/addr.h"
+
 static int place(const struct sn_group *g, const char *id)
 {
     if (!id[0]) return -1;
@@ -56,9 +58,28 @@ bool sn_amnesia(const struct sn_group *g)
     return false;
 }
 
+/* Under a name whose address was another's by then, a member of another group was met. */
+static bool of_another_group(const struct sn_instance *inst)
+{
+    const struct sn_core *core = inst->group->core;
+    if (!inst->runid[0] || !sn_addr_is_name(&inst->addr)) return false;
+    for (size_t i = 0; i < core->groups.n; i++) {
+        const struct sn_group *g = core->groups.at[i];
+        if (g == inst->group) continue;
+        for (size_t k = 0; k <= g->replicas.n; k++) {
+            const struct sn_instance *o = k ? g->replicas.at[k - 1] : g->master;
+            if (strcmp(o->runid, inst->runid) == 0 &&
+                strcmp(o->addr.host, inst->addr.host) != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 bool sn_is_foreign(const struct sn_instance *inst)
 {
     const struct sn_facts *f = &inst->facts;
+    if (of_another_group(inst)) return true;
     return f->role_at != SN_NEVER && f->keys > 0 && f->strangers &&
            !sn_lineage_shares(inst->group, f);
 }

@@ -35,7 +35,10 @@ struct sn_link {
     struct sn_conn_state conn[SN_CONNS];
     char local_ip[SN_IP_MAX]; /* our end of the cmd connection */
     int64_t resolved_at;      /* last answer of the resolver */
+    int64_t looked_up_at;     /* the name was asked for, over an open connection */
+    bool looking_up;          /* and there is no answer yet */
     bool ping_flying;         /* a PING was sent on this very connection and not answered */
+    bool stranger;            /* somebody else answered at the address */
     bool auth_failed;         /* the last AUTH was refused */
     int64_t unheard;          /* our first hello that did not come back by pubsub; SN_NEVER */
     enum sn_batch batch;      /* peers: are hellos of many groups taken in one command? */

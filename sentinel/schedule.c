@@ -12,6 +12,7 @@
 #define CONNECT_SHORT_MS 250   /* on a LAN an answer comes in this time or never */
 #define CONNECT_LONG_MS 1500   /* every fourth attempt: far hosts, one lost SYN */
 #define RESOLVE_MS 1000        /* a name is asked for at most so often */
+#define DOUBT_MS 60000         /* so long a new connection by name may be to the wrong machine */
 #define EAGER_MS 10000         /* after a start or a switch replicas are looked for each second */
 #define CONNECTING_MAX 256     /* at a time: the answers of so many are seen before they are old */
 #define RARELY 5               /* periods between two hellos to a replica while all is well */
@@ -101,13 +102,19 @@ static void connect_now(struct sn_instance *inst, enum sn_conn conn)
     core->connecting++;
 }
 
+static void ask_name(struct sn_instance *inst)
+{
+    struct sn_actions *out = inst->group->core->out;
+    struct slice host = sn_actions_text(out, slice_z(inst->addr.host));
+    struct sn_action *act = sn_actions_add(out, SN_DO_RESOLVE);
+    act->link = inst->link->id;
+    act->host = host;
+}
+
 static void resolve(struct sn_instance *inst)
 {
     struct sn_core *core = inst->group->core;
-    struct slice host = sn_actions_text(core->out, slice_z(inst->addr.host));
-    struct sn_action *act = sn_actions_add(core->out, SN_DO_RESOLVE);
-    act->link = inst->link->id;
-    act->host = host;
+    if (!inst->link->looking_up) ask_name(inst); /* else its answer is soon there */
     inst->link->conn[SN_CMD].phase = SN_RESOLVING;
     inst->link->conn[SN_CMD].since = core->now;
 }
@@ -126,7 +133,8 @@ static void try_connect(struct sn_instance *inst, enum sn_conn conn)
     bool stale_name =
         conn == SN_CMD && sn_addr_is_name(&inst->addr) &&
         (link->resolved_at == SN_NEVER || core->now - link->resolved_at >= RESOLVE_MS);
-    int64_t wait = stale_name || inst->addr.ip[0] ? reconnect_ms(core) : RESOLVE_MS;
+    bool often = (stale_name || inst->addr.ip[0]) && !link->stranger;
+    int64_t wait = often ? reconnect_ms(core) : RESOLVE_MS;
     if (c->tried != SN_NEVER && core->now < c->tried + wait) {
         sn_want(inst->group, c->tried + wait);
         return;
@@ -172,6 +180,25 @@ static int64_t pubsub_stale_at(const struct sn_instance *inst)
     return quiet_at > old_at ? quiet_at : old_at;
 }
 
+/* Answers of a name service may be old, and the address somebody else's by now: for a while the
+ * name of an open connection is asked for again, each time after twice as long. */
+static void look_up_again(struct sn_instance *inst)
+{
+    struct sn_core *core = inst->group->core;
+    struct sn_link *link = inst->link;
+    const struct sn_conn_state *c = &link->conn[SN_CMD];
+    int64_t last = link->looked_up_at > c->since ? link->looked_up_at : c->since;
+    int64_t at = last + (last - c->since > RESOLVE_MS ? last - c->since : RESOLVE_MS);
+    if (!sn_addr_is_name(&inst->addr) || link->looking_up || at > c->since + DOUBT_MS) return;
+    if (core->now < at) {
+        sn_want(inst->group, at);
+        return;
+    }
+    ask_name(inst);
+    link->looked_up_at = core->now;
+    link->looking_up = true;
+}
+
 static void keep_open(struct sn_instance *inst, enum sn_conn conn)
 {
     struct sn_core *core = inst->group->core;
@@ -190,6 +217,7 @@ static void keep_open(struct sn_instance *inst, enum sn_conn conn)
         sn_want(inst->group, end);
     }
     if (c->phase == SN_CLOSED) try_connect(inst, conn);
+    else if (c->phase == SN_OPEN && conn == SN_CMD) look_up_again(inst);
 }
 
 void sn_link_up(struct sn_core *core, struct sn_link *link, enum sn_conn conn,
@@ -233,16 +261,28 @@ void sn_link_down(struct sn_core *core, struct sn_link *link, enum sn_conn conn)
     for (size_t i = 0; i < link->users.n; i++) sn_touch(link->users.at[i]->group);
 }
 
+static void take_ip(struct sn_core *core, struct sn_link *link, struct slice ip)
+{
+    link->resolved_at = core->now;
+    for (size_t i = 0; i < link->users.n; i++)
+        slice_cstr(ip, link->users.at[i]->addr.ip, sizeof(link->users.at[i]->addr.ip));
+}
+
 void sn_resolved(struct sn_core *core, struct sn_link *link, struct slice ip)
 {
     struct sn_conn_state *c = &link->conn[SN_CMD];
+    if (link->looking_up) {
+        link->looking_up = false;
+        if (sn_is_ip(ip) && !slice_eqz(ip, link->pacer->addr.ip) && c->phase != SN_RESOLVING) {
+            take_ip(core, link, ip);
+            sn_link_close(core, link);
+        }
+    }
     if (c->phase != SN_RESOLVING) return;
     c->phase = SN_CLOSED;
     c->since = core->now;
     if (sn_is_ip(ip)) {
-        link->resolved_at = core->now;
-        for (size_t i = 0; i < link->users.n; i++)
-            slice_cstr(ip, link->users.at[i]->addr.ip, sizeof(link->users.at[i]->addr.ip));
+        take_ip(core, link, ip);
         if (link->pacer->addr.port) connect_now(link->pacer, SN_CMD);
     }
     for (size_t i = 0; i < link->users.n; i++) sn_touch(link->users.at[i]->group);

@@ -98,6 +98,8 @@ void sn_send_greeting(struct sn_instance *inst, enum sn_conn conn)
     snprintf(name, sizeof(name), "sentinel-%.8s-%s", inst->group->core->saved.myid,
              conn == SN_CMD ? "cmd" : "pubsub");
     sn_send(inst, conn, SN_TAG_NONE, SN_WORDS("CLIENT", "SETNAME", name));
+    /* Before all that is asked: at a peer's old address another may live, or we ourselves. */
+    if (inst->kind == SN_PEER) sn_send(inst, conn, SN_TAG_MYID, SN_WORDS("SENTINEL", "MYID"));
 }
 
 bool sn_send_slaveof(struct sn_instance *inst, const struct sn_addr *to)

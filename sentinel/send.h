@@ -19,6 +19,7 @@ enum sn_tag {
     SN_TAG_ASK,
     SN_TAG_AUTH,
     SN_TAG_EXEC,
+    SN_TAG_MYID,
     SN_TAG_HAND_OVER,
     SN_TAGS
 };

@@ -62,7 +62,8 @@ static void show_words(struct scene *s, const char *what, const struct sn_action
 
 static bool routine(const struct sn_action *a)
 {
-    if (a->argc > 1 && slice_eqz(a->argv[1], "HELLOS")) return true;
+    if (a->argc > 1 && (slice_eqz(a->argv[1], "HELLOS") || slice_eqz(a->argv[1], "MYID")))
+        return true;
     static const char *const words[] = { "PING",   "INFO",      "ROLE", "PUBLISH", "CLIENT", "AUTH",
                                          "CONFIG", "SUBSCRIBE", "EXEC", "MULTI" };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -283,6 +283,7 @@ static struct str puppet_reply(struct host *h, const struct sn_action *a, struct
 {
     if (slice_eqz(a->argv[0], "PING")) return str_z("+PONG");
     if (!slice_eqz(a->argv[0], "SENTINEL")) return str_z("+OK");
+    if (slice_eqz(a->argv[1], "MYID")) return str_fmt("$%s", h->runid);
     if (!slice_starts(a->argv[1], "is-master-down")) return str_z("-ERR Unknown subcommand");
     char text[24];
     uint64_t epoch = strtoull(slice_cstr(a->argv[4], text, sizeof(text)), NULL, 10);

@@ -5,6 +5,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/data.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/names.h"
 #include "tests/sim/node_client.h"
 #include "tests/sim/node_old.h"
 #include "tests/sim/node_sentinel.h"
@@ -24,7 +25,7 @@ static struct node *named_by(struct sim *s, struct node *t, int group)
         if (world_group(s, slice_z(g->saved.name)) != group) continue;
         if (g->fo.state != SN_FO_NONE || g->master->s_down) return NULL;
         const struct sn_addr *a = sn_current_addr(g);
-        return sim_node_at(s, slice_z(a->ip), a->port);
+        return names_meant(s, slice_z(a->host), a->port);
     }
     return NULL;
 }
@@ -62,7 +63,7 @@ static bool is_known(struct sim *s, struct node *n)
         for (size_t i = 0; core && i < core->groups.n; i++)
             for (size_t k = 0; k < core->groups.at[i]->replicas.n; k++) {
                 const struct sn_addr *a = &core->groups.at[i]->replicas.at[k]->addr;
-                if (a->port == n->port && strcmp(a->ip, n->ip) == 0) return true;
+                if (names_meant(s, slice_z(a->host), a->port) == n) return true;
             }
     }
     return false;

@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "core/base/num.h"
+#include "sentinel/addr.h"
 #include "sentinel/view.h"
 #include "tests/sim/check.h"
 #include "tests/sim/world.h"
@@ -54,7 +55,7 @@ struct check_sentinel {
         uint64_t epoch;
         int port;
         bool s_down;
-        char ip[20];
+        char host[20];
     } seen[SIM_NODES_MAX][GROUPS_MAX];            /* at the last step: mostly nothing has changed */
     uint32_t selected[SIM_NODES_MAX][GROUPS_MAX]; /* instance of the last +selected-slave */
 };
@@ -166,7 +167,7 @@ void check_old_borrows(struct node *n, int group, uint64_t epoch)
 
 static char *addr_text(const struct sn_addr *a, char *out)
 {
-    text_copy(out, 56, a->ip);
+    text_copy(out, 56, a->host); /* a name stays while the address changes */
     size_t n = strlen(out);
     out[n++] = ':';
     out[n + num_from_i64(out + n, a->port)] = '\0';
@@ -307,7 +308,8 @@ static bool follows_promoted(const struct sn_group *g, uint32_t id)
         if (r->id == id)
             return r->facts.master_link_up && g->fo.promoted &&
                    r->facts.master_port == g->fo.promoted->addr.port &&
-                   strcmp(r->facts.master_host, g->fo.promoted->addr.ip) == 0;
+                   sn_addr_is(&g->fo.promoted->addr, slice_z(r->facts.master_host),
+                              r->facts.master_port);
     }
     return true; /* no member any more */
 }
@@ -356,12 +358,12 @@ static void note_changes(struct node *n, const struct sn_group *g, int at)
     if (k->seen[n->index][at].epoch == g->saved.config_epoch &&
         k->seen[n->index][at].port == now->port &&
         k->seen[n->index][at].s_down == g->master->s_down &&
-        strcmp(k->seen[n->index][at].ip, now->ip) == 0)
+        strcmp(k->seen[n->index][at].host, now->host) == 0)
         return;
     k->seen[n->index][at].epoch = g->saved.config_epoch;
     k->seen[n->index][at].port = now->port;
     k->seen[n->index][at].s_down = g->master->s_down;
-    text_copy(k->seen[n->index][at].ip, 20, now->ip);
+    text_copy(k->seen[n->index][at].host, 20, now->host);
     note_address(n, at, g->saved.config_epoch, addr_text(now, addr));
     if (g->master->s_down) note_down(n, at, addr_text(&g->master->addr, addr));
 }
@@ -404,14 +406,12 @@ static void check_answer(struct node *n, const struct sn_core *core, const struc
     if (ev->kind != SN_ASKED) return;
     int64_t port = 0;
     num_to_i64(ev->argv[1], &port);
-    char addr[64];
-    snprintf(addr, sizeof(addr), "%.*s:%d", SLICE_ARG(ev->argv[0]), (int)port);
     for (size_t i = 0; i < core->groups.n; i++) {
         const struct sn_group *g = core->groups.at[i];
         int at = world_group(n->sim, slice_z(g->saved.name));
         char mine[64];
-        if (strcmp(addr_text(&g->master->addr, mine), addr) != 0) continue;
-        if (a->integer == 1) note_down(n, at, addr);
+        if (!sn_addr_is(&g->master->addr, ev->argv[0], port)) continue;
+        if (a->integer == 1) note_down(n, at, addr_text(&g->master->addr, mine));
         if (!slice_eqz(a->text, "*")) note_vote(n, at, a->epoch, a->text);
     }
 }

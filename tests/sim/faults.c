@@ -2,6 +2,7 @@
 
 #include "tests/sim/check.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/names.h"
 #include "tests/sim/net.h"
 #include "tests/sim/node_data.h"
 #include "tests/sim/node_old.h"
@@ -158,6 +159,8 @@ static void fault_admin(struct sim *s, struct node *n)
     }
 }
 
+static void fault_move(struct sim *s, struct node *n) { names_move(s, n->host, outage(s)); }
+
 /* Without Sentinels: anybody is told anything, chains and circles included. */
 static void fault_role(struct sim *s, struct node *n)
 {
@@ -185,6 +188,7 @@ static const struct {
     { "bridge", offsetof(struct options, bridge), fault_bridge },
     { "full-disk", offsetof(struct options, full_disk), fault_full_disk },
     { "leave", offsetof(struct options, leave), fault_leave },
+    { "move", offsetof(struct options, move), fault_move },
     { "role", offsetof(struct options, role), fault_role },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -248,6 +252,7 @@ static void be_quiet(struct sim *s, const struct sim_event *e)
     s->phase = PHASE_QUIET;
     s->quiet_at = s->now;
     net_heal_all(s->net);
+    names_settle(s);
     if (s->opt.minority_stays_dead) leave_minority_dead(s);
     sim_each(s, n)
     {

@@ -2,6 +2,7 @@
  *
  *     tanist-sim --seeds 1-2000 [--file seeds.txt] [--break NAME]
  *     tanist-sim --seed 17 [--until STEP] [--trace | --json] [--break NAME]
+ *     tanist-sim ... --early         draws as before names and fences came: what old seeds mean
  *     tanist-sim --breaks            each broken variant is caught by its checker
  *
  * A seed that fails is run again with the trace on; its last lines and the command that repeats it
@@ -21,7 +22,7 @@ struct job {
     uint64_t from, to, until;
     const char *file;
     const struct breakage *broken;
-    bool trace, json, all_breaks, one;
+    bool trace, json, all_breaks, one, early;
 };
 
 struct sums {
@@ -35,14 +36,15 @@ static void print_options(const struct sim *s)
     printf("seed %llu: %s\n", (unsigned long long)s->seed, line);
 }
 
-static void print_replay(const struct sim *s)
+static void print_replay(const struct sim *s, bool early)
 {
-    printf("replay: tanist-sim --seed %llu%s%s --until %llu --trace\n", (unsigned long long)s->seed,
+    printf("replay: tanist-sim --seed %llu%s%s%s --until %llu --trace\n",
+           (unsigned long long)s->seed, early ? " --early" : "",
            s->broken ? " --break " : "", s->broken ? s->broken->name : "",
            (unsigned long long)s->step);
 }
 
-static void print_result(const struct sim *s, bool fine)
+static void print_result(const struct sim *s, bool fine, bool early)
 {
     if (fine)
         printf("seed %llu: fine after %llu steps\n", (unsigned long long)s->seed,
@@ -50,25 +52,25 @@ static void print_result(const struct sim *s, bool fine)
     else
         printf("seed %llu, step %llu, %lld ms: %s: %s\n", (unsigned long long)s->seed,
                (unsigned long long)s->step, (long long)s->now, s->failed, s->why);
-    print_replay(s);
+    print_replay(s, early);
 }
 
 /* The same seed once more, with the trace on. */
 static void show(uint64_t seed, const struct job *job, enum trace_mode mode)
 {
     struct sim s;
-    sim_init(&s, seed, job->broken, mode);
+    sim_init(&s, seed, job->early, job->broken, mode);
     if (mode != TRACE_JSON) print_options(&s);
     bool fine = sim_run(&s, job->until);
     trace_print(&s.trace);
-    if (mode != TRACE_JSON) print_result(&s, fine);
+    if (mode != TRACE_JSON) print_result(&s, fine, job->early);
     sim_free(&s);
 }
 
 static bool run_seed(uint64_t seed, const struct job *job, struct sums *sums)
 {
     struct sim s;
-    sim_init(&s, seed, job->broken, TRACE_OFF);
+    sim_init(&s, seed, job->early, job->broken, TRACE_OFF);
     bool fine = sim_run(&s, job->until);
     sums->seeds++;
     sums->steps += s.step;
@@ -88,7 +90,7 @@ static bool run_checked(uint64_t seed, const struct job *job, struct sums *sums)
     return false;
 }
 
-/* Each line: a seed, and behind '#' what it once found. */
+/* Each line: a seed, perhaps "early", and what it once found. */
 static bool run_file(const struct job *job, struct sums *sums)
 {
     FILE *f = fopen(job->file, "r");
@@ -101,7 +103,9 @@ static bool run_file(const struct job *job, struct sums *sums)
     while (fgets(line, sizeof(line), f)) {
         char *end;
         unsigned long long seed = strtoull(line, &end, 10);
-        if (end != line) fine &= run_checked(seed, job, sums);
+        struct job one = *job;
+        one.early |= slice_starts(slice_trim(slice_z(end)), "early");
+        if (end != line) fine &= run_checked(seed, &one, sums);
     }
     fclose(f);
     return fine;
@@ -168,6 +172,8 @@ static bool read_args(int argc, char **argv, struct job *job)
             job->trace = true, takes = false;
         else if (strcmp(a, "--json") == 0)
             job->trace = job->json = true, takes = false;
+        else if (strcmp(a, "--early") == 0)
+            job->early = true, takes = false;
         else if (strcmp(a, "--breaks") == 0)
             job->all_breaks = true, takes = false;
         else
@@ -185,7 +191,7 @@ int main(int argc, char **argv)
     bool fine = true;
     if (!read_args(argc, argv, &job)) {
         fprintf(stderr, "usage: tanist-sim --seeds FROM-TO [--file LIST] | --seed N [--until STEP] "
-                        "[--trace | --json] | --breaks  [--break NAME]\n");
+                        "[--trace | --json] | --breaks  [--break NAME] [--early]\n");
         return 2;
     }
     if (job.all_breaks) return run_breaks() ? 0 : 1;

@@ -2,6 +2,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/mem.h"
+#include "tests/sim/names.h"
 
 enum item_kind { ITEM_SYN, ITEM_ACCEPT, ITEM_DATA, ITEM_FIN, ITEM_REFUSE };
 
@@ -24,6 +25,7 @@ struct side {
     struct node *node;
     uint32_t life;
     bool open;
+    char ip[16]; /* where the node was when the connection was made */
     void *owner;
 };
 
@@ -90,6 +92,12 @@ static int64_t draw_delay(struct sim *s)
     return d;
 }
 
+/* What an address of nobody answers (`from` NULL) comes from nearby. */
+static bool is_cut(const struct net *t, const struct node *from, const struct node *to)
+{
+    return from && net_is_cut(t, from->host, to->host);
+}
+
 static void deliver(struct sim *s, const struct sim_event *e);
 
 static void schedule(struct net *t, struct pair *p, int to, int64_t due)
@@ -112,14 +120,21 @@ static void put(struct net *t, struct pair *p, int to, enum item_kind kind, stru
     if (!w->stalled) schedule(t, p, to, base + draw_delay(t->sim));
 }
 
-int net_connect(struct node *from, struct slice ip, int port)
+static void remember(struct side *s)
+{
+    if (s->node) text_copy(s->ip, sizeof(s->ip), s->node->ip);
+}
+
+int net_connect(struct node *from, struct slice host, int port)
 {
     struct net *t = from->sim->net;
     struct pair *p = mem_zalloc(sizeof(*p));
     p->id = (int)t->pairs.n;
     vec_push(&t->pairs, p);
     p->side[0] = (struct side){ .node = from, .life = from->life, .open = true };
-    p->side[1].node = sim_node_at(from->sim, ip, port);
+    p->side[1].node = names_find(from->sim, host, port);
+    remember(&p->side[0]);
+    remember(&p->side[1]);
     put(t, p, 1, ITEM_SYN, (struct slice){ 0 });
     return p->id * 2;
 }
@@ -225,6 +240,35 @@ static void retire(struct net *t, struct pair *p)
         t->first_live++;
 }
 
+/* What is sent there does not reach the node any more. */
+static bool moved(const struct side *s)
+{
+    return s->node && s->node->sim->opt.names && strcmp(s->ip, s->node->ip) != 0;
+}
+
+static bool taken(struct sim *s, const char *ip)
+{
+    sim_each(s, n) if (strcmp(n->ip, ip) == 0) return true;
+    return false;
+}
+
+/* No such address, or somebody else's by now: refused, or not heard of again. */
+static void deliver_nowhere(struct net *t, struct pair *p, int to)
+{
+    struct way *w = &p->towards[to];
+    struct item *it = &w->queue.at[w->head];
+    if (t->sim->opt.lost_address && t->sim->opt.names && !taken(t->sim, p->side[to].ip)) {
+        w->stalled = true;
+        return;
+    }
+    enum item_kind kind = it->kind;
+    w->bytes -= it->data.n;
+    str_free(&it->data);
+    w->head++;
+    if (kind == ITEM_SYN) answer_reset(t, p, to, ITEM_REFUSE);
+    if (kind == ITEM_ACCEPT || kind == ITEM_DATA) answer_reset(t, p, to, ITEM_FIN);
+}
+
 static void deliver(struct sim *s, const struct sim_event *e)
 {
     struct net *t = s->net;
@@ -237,12 +281,12 @@ static void deliver(struct sim *s, const struct sim_event *e)
         retire(t, p);
         return;
     }
-    if (!n) { /* no such address: as a refusing machine */
-        w->queue.at[w->head++].kind = ITEM_FIN;
-        answer_reset(t, p, to, ITEM_REFUSE);
+    if (!n || moved(&p->side[to])) {
+        deliver_nowhere(t, p, to);
+        retire(t, p);
         return;
     }
-    if (net_is_cut(t, from->host, n->host) || t->sim->host_down[n->host]) {
+    if (is_cut(t, from, n) || t->sim->host_down[n->host]) {
         w->stalled = true;
         return;
     }
@@ -269,7 +313,8 @@ static void unstall(struct net *t, struct pair *p, int to)
 {
     struct way *w = &p->towards[to];
     struct node *n = p->side[to].node, *from = p->side[!to].node;
-    if (!w->stalled || !n || net_is_cut(t, from->host, n->host) || t->sim->host_down[n->host])
+    if (!w->stalled || !n || moved(&p->side[to]) || is_cut(t, from, n) ||
+        t->sim->host_down[n->host])
         return;
     w->stalled = false;
     int64_t due = t->sim->now + sim_between(&t->sim->rng, 0, 400); /* next retransmission */

@@ -21,7 +21,7 @@ struct net *net_new(struct sim *s);
 void net_free(struct net *t);
 
 /* Gives our end at once; ops->up or ops->down tells the outcome, if there is one. */
-int net_connect(struct node *from, struct slice ip, int port);
+int net_connect(struct node *from, struct slice host, int port);
 void net_send(struct net *t, int end, struct slice bytes);
 /* The other side hears of it after the bytes before; this side hears nothing any more. */
 void net_close(struct net *t, int end);

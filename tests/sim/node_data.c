@@ -9,6 +9,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/data.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/names.h"
 #include "tests/sim/net.h"
 #include "tests/sim/world.h"
 
@@ -37,7 +38,7 @@ const struct toy *node_data_toy(const struct node *n) { return &data_of(n)->toy;
 struct node *node_data_follows(const struct node *n)
 {
     struct data *d = data_of(n);
-    return d->is_master ? NULL : sim_node_at(n->sim, slice_z(d->master_ip), d->master_port);
+    return d->is_master ? NULL : names_meant(n->sim, slice_z(d->master_ip), d->master_port);
 }
 
 /* --- small services --- */
@@ -370,7 +371,7 @@ void node_data_set_role(struct node *n, struct node *master)
 {
     struct data *d = data_of(n);
     if (master)
-        data_follow(d, slice_z(master->ip), master->port);
+        data_follow(d, slice_z(names_of(master)), master->port);
     else
         data_promote(d);
     save_config(d);
@@ -478,7 +479,7 @@ static void first_config(struct data *d)
     d->is_master = nth == 0;
     if (d->is_master) return;
     struct node *m = world_data(n->sim, n->group, n->sim->opt.chained == nth ? 1 : 0);
-    text_copy(d->master_ip, sizeof(d->master_ip), m->ip);
+    text_copy(d->master_ip, sizeof(d->master_ip), names_of(m));
     d->master_port = m->port;
 }
 
@@ -540,7 +541,7 @@ static void on_boot(struct node *n)
     struct link_settings set = { .timeout_ms = o->repl_timeout,
                                  .user = "",
                                  .listening_port = n->port,
-                                 .announce_ip = "",
+                                 .announce_ip = o->names ? n->host_name : "",
                                  /* some can what Redis can, some more */
                                  .capa = (n->nth + n->sim->seed) % 3
                                              ? CAPA_LIVE_ACK | CAPA_EARLY

@@ -151,6 +151,8 @@ static void request(struct old *t, struct line *l)
     buf_clear(&t->out);
     if (argc == 6 && slice_ieqz(argv[1], "IS-MASTER-DOWN-BY-ADDR")) {
         old_asked(t, l);
+    } else if (argc == 2 && slice_ieqz(argv[1], "MYID")) {
+        resp_bulk(&t->out, slice_z(t->id));
     } else if (argc == 3 && slice_ieqz(argv[0], "SENTINEL")) {
         int g = world_group(t->node->sim, argv[2]), port = 0;
         const char *ip = "";

@@ -13,6 +13,7 @@
 #include "tests/sim/breaks.h"
 #include "tests/sim/check.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/names.h"
 #include "tests/sim/net.h"
 #include "tests/sim/world.h"
 
@@ -20,6 +21,7 @@
 #define NOBODY UINT64_MAX   /* an administrator does not wait for the answer */
 #define TAG_TICK 1
 #define TAG_GIVE_UP 2 /* + end * 4 */
+#define TAG_RESOLVED 3 /* + link * 4 */
 
 /* A connection: ours to a server or a peer (`link` set), or an asker's to us. */
 struct chan {
@@ -35,12 +37,19 @@ struct chan {
     size_t tags_head;
 };
 
+/* A name that is being looked up. */
+struct query {
+    uint32_t link;
+    char ip[16]; /* "": there is no answer */
+};
+
 struct sentinel {
     struct node *node;
     char myid[SN_ID_LEN + 1];
     struct sn_core *core; /* NULL while dead */
     struct sn_actions actions;
     struct chan *chans;
+    VEC(struct query) queries;
     uint64_t tick_gen;
     int64_t tick_due; /* of the tick under way; INT64_MAX: none */
     struct buf out;
@@ -108,9 +117,13 @@ static struct str first_file(struct sentinel *t)
     struct sim *s = t->node->sim;
     struct buf b = { 0 };
     buf_fmt(&b, "sentinel myid %s\n", t->myid);
+    if (s->opt.names) buf_putz(&b, "sentinel resolve-hostnames yes\n");
+    if (s->opt.names == NAMES_TOLD) buf_putz(&b, "sentinel announce-hostnames yes\n");
+    if (s->opt.names && !s->opt.own_address)
+        buf_fmt(&b, "sentinel announce-ip %s\n", t->node->host_name);
     for (int g = 0; g < s->opt.groups; g++) {
         struct node *m = world_data(s, g, 0);
-        buf_fmt(&b, "sentinel monitor g%d %s %d %d\n", g, m->ip, m->port, s->opt.quorum);
+        buf_fmt(&b, "sentinel monitor g%d %s %d %d\n", g, names_of(m), m->port, s->opt.quorum);
         buf_fmt(&b, "sentinel down-after-milliseconds g%d %lld\n", g, (long long)s->opt.down_after);
         buf_fmt(&b, "sentinel failover-timeout g%d %lld\n", g, (long long)s->opt.failover_timeout);
         buf_fmt(&b, "sentinel parallel-syncs g%d %d\n", g, s->opt.parallel_syncs);
@@ -221,6 +234,29 @@ static void do_disconnect(struct sentinel *t, const struct sn_action *a)
     if (c) chan_delete(t, c);
 }
 
+/* The answer is of the time of the question, and may be late or fail. */
+static void do_resolve(struct sentinel *t, const struct sn_action *a)
+{
+    struct sim *s = t->node->sim;
+    bool bad = s->phase == PHASE_FAULTS && rng_below(&s->rng, 20) == 0;
+    struct query q = { .link = a->link };
+    if (!bad || rng_below(&s->rng, 2)) slice_cstr(names_ask(s, a->host), q.ip, sizeof(q.ip));
+    vec_push(&t->queries, q);
+    sim_timer(t->node, sim_between(&s->rng, 0, bad ? 3000 : 20),
+              TAG_RESOLVED + (uint64_t)a->link * 4);
+}
+
+static void on_resolved(struct sentinel *t, uint32_t link)
+{
+    for (size_t i = 0; i < t->queries.n; i++) {
+        struct query q = t->queries.at[i];
+        if (q.link != link) continue;
+        vec_remove(&t->queries, i);
+        step(t, &(struct sn_event){ .kind = SN_RESOLVED, .link = link, .text = slice_z(q.ip) });
+        return;
+    }
+}
+
 static void do_answer(struct sentinel *t, const struct sn_action *a)
 {
     struct chan *c = a->asker == NOBODY ? NULL : chan_of_end(t, (int)a->asker);
@@ -267,7 +303,7 @@ static void perform(struct sentinel *t, const struct sn_action *a)
         do_disconnect(t, a);
         break;
     case SN_DO_RESOLVE:
-        must_not_reach("the simulator has no names");
+        do_resolve(t, a);
         break;
     case SN_DO_ANSWER:
         do_answer(t, a);
@@ -391,7 +427,7 @@ static void ask_address(struct sentinel *t, struct chan *c, struct slice name)
     } else {
         const struct sn_addr *a = sn_current_addr(g);
         resp_array(&t->out, 2);
-        resp_bulk(&t->out, slice_z(a->ip));
+        resp_bulk(&t->out, slice_z(sn_announced_host(t->core, a)));
         resp_bulk_int(&t->out, a->port);
     }
     answer(t, c);
@@ -418,6 +454,9 @@ static void one_request(struct sentinel *t, struct chan *c)
                                     .argv = argv + 2,
                                     .argc = 3,
                                     .asker = (uint64_t)c->end });
+    } else if (argc == 2 && slice_ieqz(argv[1], "MYID")) {
+        resp_bulk(&t->out, slice_z(t->myid));
+        answer(t, c);
     } else if (argc > 2 && slice_ieqz(argv[1], "HELLOS")) {
         take_hellos(t, c, argv, argc);
     } else if (argc == 3 && slice_ieqz(argv[0], "SENTINEL")) {
@@ -496,6 +535,10 @@ static void on_timer(struct node *n, uint64_t tag)
         if (tag / 4 == t->tick_gen) on_tick(t);
         return;
     }
+    if ((tag & 3) == TAG_RESOLVED) {
+        on_resolved(t, (uint32_t)(tag / 4));
+        return;
+    }
     struct chan *c = chan_of_end(t, (int)(tag / 4));
     if (c && c->ours && !c->up) lost(t, c, false);
 }
@@ -525,6 +568,7 @@ static void on_kill(struct node *n)
         chan_delete(t, t->chans);
     sn_actions_free(&t->actions);
     t->actions = (struct sn_actions){ 0 };
+    vec_free(&t->queries);
     if (t->core) sn_core_delete(t->core);
     t->core = NULL;
 }

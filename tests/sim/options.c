@@ -99,7 +99,20 @@ static void draw_more(struct options *o, struct rng *r)
     if (o->admin) o->forced_failovers = !o->wait_all;
 }
 
-void options_draw(struct options *o, uint64_t seed)
+/* From a stream of its own: the other draws of a seed stay as they were. */
+static void draw_later(struct options *o, uint64_t seed)
+{
+    struct rng r;
+    rng_seed(&r, seed ^ 0x6e616d6573000000u);
+    bool names = rng_below(&r, 4) == 0 && o->sentinels && !o->old;
+    o->own_address = rng_below(&r, 3) == 0;
+    o->lost_address = rng_below(&r, 2);
+    if (!names) return;
+    o->names = NAMES_TOLD;
+    o->move = (int)sim_between(&r, 1, 4);
+}
+
+void options_draw(struct options *o, uint64_t seed, bool early)
 {
     struct rng r;
     rng_seed(&r, seed ^ 0x746e617473696d00u);
@@ -109,6 +122,7 @@ void options_draw(struct options *o, uint64_t seed)
     draw_faults(o, &r);
     draw_data(o, &r);
     draw_more(o, &r);
+    if (!early) draw_later(o, seed);
     /* A time-out near the way there and back proves nothing but that. */
     if (o->down_after < 15 * o->delay_max) o->down_after = 15 * o->delay_max;
 }
@@ -123,7 +137,8 @@ void options_print(const struct options *o, char *out, size_t cap)
              "lose-disk=%d slow-disk=%d admin=%d forced=%d crash-between=%llu persist-fails=%llu "
              "stay-dead=%d durable=%d backlog=%llu snapshot=%lldms write-every=%lldms payload=%d "
              "hand-over=%d pair=%d bridge=%d full-disk=%d leave=%d wait-all=%d "
-             "repl-timeout=%lld last-blow=%d late-sentinels=%d",
+             "repl-timeout=%lld last-blow=%d late-sentinels=%d names=%d own-address=%d "
+             "lost-address=%d move=%d",
              o->sentinels, o->old, o->quorum, o->groups, o->replicas, o->clients, o->shared_hosts,
              (long long)o->down_after, (long long)o->failover_timeout, o->parallel_syncs,
              o->odd_priority, o->chained, (long long)o->delay_min, (long long)o->delay_max,
@@ -135,5 +150,6 @@ void options_print(const struct options *o, char *out, size_t cap)
              (unsigned long long)o->persist_fails, o->minority_stays_dead, o->durable_data,
              (unsigned long long)o->backlog, (long long)o->snapshot_ms, (long long)o->write_every,
              o->payload_max, o->hand_over, o->pair, o->bridge, o->full_disk, o->leave, o->wait_all,
-             (long long)o->repl_timeout, o->last_blow, o->late_sentinels);
+             (long long)o->repl_timeout, o->last_blow, o->late_sentinels, o->names,
+             o->own_address, o->lost_address, o->move);
 }

@@ -10,6 +10,9 @@
 
 #include "core/base/rand.h"
 
+/* NAMES_TOLD: announce-hostnames, too. */
+enum { NAMES_NONE, NAMES_TOLD, NAMES_RESOLVED };
+
 struct options {
     /* the set; without Sentinels roles change at random, and an operator puts them right */
     int sentinels, groups, replicas, clients, quorum;
@@ -46,11 +49,15 @@ struct options {
     int64_t write_every;
     int payload_max;
     bool wait_all;
+    int names; /* NAMES_*: how servers and Sentinels call each other */
+    bool own_address; /* with names: Sentinels announce their addresses all the same */
+    bool lost_address; /* who connects to nobody's address hears nothing, not even a refusal */
+    int move; /* weight of a fault: a machine moves to another address */
     bool replicate_hello; /* PUBLISH goes into the stream, as in Redis: offsets never rest */
     int64_t repl_timeout, repl_ping;
 };
 
-void options_draw(struct options *o, uint64_t seed);
+void options_draw(struct options *o, uint64_t seed, bool early);
 /* One line, for people; `out` of at least 700 bytes. */
 void options_print(const struct options *o, char *out, size_t cap);
 

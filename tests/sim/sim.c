@@ -62,12 +62,13 @@ void sim_timer(struct node *n, int64_t after, uint64_t tag)
     sim_at(n->sim, after, run_timer, n, tag);
 }
 
-void sim_init(struct sim *s, uint64_t seed, const struct breakage *broken, enum trace_mode mode)
+void sim_init(struct sim *s, uint64_t seed, bool early, const struct breakage *broken,
+              enum trace_mode mode)
 {
     memset(s, 0, sizeof(*s));
     s->seed = seed;
     s->broken = broken;
-    options_draw(&s->opt, seed);
+    options_draw(&s->opt, seed, early);
     rng_seed(&s->rng, seed);
     trace_init(&s->trace, mode);
     s->net = net_new(s);
@@ -94,6 +95,8 @@ struct node *sim_add(struct sim *s, enum node_kind kind, int nth, int host, int 
                         .host = host };
     snprintf(n->name, sizeof(n->name), "%c%d", letter[kind], nth);
     snprintf(n->ip, sizeof(n->ip), "10.0.0.%d", host + 1);
+    text_copy(n->known_ip, sizeof(n->known_ip), n->ip);
+    snprintf(n->host_name, sizeof(n->host_name), "%s.sim", n->name);
     rng_seed(&n->rng, s->seed * 1000003 + (uint64_t)n->index);
     vec_push(&s->nodes, n);
     return n;
@@ -249,5 +252,6 @@ void sim_free(struct sim *s)
     sim_each(s, n) mem_free(n);
     vec_free(&s->nodes);
     vec_free(&s->heap);
+    vec_free(&s->left);
     trace_free(&s->trace);
 }

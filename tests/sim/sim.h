@@ -58,7 +58,9 @@ struct node {
     int nth;       /* among its kind */
     int group;     /* data nodes and clients: which master's set */
     char name[12]; /* "s0", "d3", "c1" */
-    char ip[16];
+    char ip[16];        /* a moved machine has another */
+    char known_ip[16];  /* what the name service says */
+    char host_name[16];
     int port;
     int host; /* machines are cut off and crash as a whole */
     bool alive;
@@ -79,6 +81,11 @@ struct sim_event {
     uint64_t a;
 };
 
+/* An address that a machine has left and nobody has taken. */
+struct address {
+    char ip[16];
+};
+
 enum phase { PHASE_PEACE, PHASE_FAULTS, PHASE_QUIET };
 
 struct sim {
@@ -94,6 +101,8 @@ struct sim {
     VEC(struct sim_event) heap;
     VEC(struct node *) nodes;
     bool host_down[SIM_NODES_MAX];
+    VEC(struct address) left; /* see names.h */
+    int moves;
     struct net *net;
     struct disk *disk;
     struct check *check;
@@ -103,7 +112,9 @@ struct sim {
     char why[400];
 };
 
-void sim_init(struct sim *s, uint64_t seed, const struct breakage *broken, enum trace_mode mode);
+/* `early`: as the seed was drawn before there were names and fences. */
+void sim_init(struct sim *s, uint64_t seed, bool early, const struct breakage *broken,
+              enum trace_mode mode);
 void sim_free(struct sim *s);
 /* Runs until the end, a failure, or the step `until` (0: no limit). True when nothing failed. */
 bool sim_run(struct sim *s, uint64_t until);
