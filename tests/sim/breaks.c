@@ -20,6 +20,8 @@ const struct breakage breaks[] = {
     { BREAK_DEAF_TO_MASTER, "deaf-to-master", "L2", "answers of masters to PING are errors" },
     { BREAK_ACK_EARLY, "ack-early", "A1", "WAIT is answered without waiting" },
     { BREAK_HAND_EARLY, "hand-early", "H1", "a master hands over before the replica has all" },
+    { BREAK_OVERRULED_WRITES, "overruled-writes", "F1", "a replaced master goes on accepting" },
+    { BREAK_ALONE_WRITES, "alone-writes", "F2", "a master that hears nobody goes on accepting" },
 };
 const size_t breaks_count = sizeof(breaks) / sizeof(breaks[0]);
 

@@ -27,6 +27,8 @@ enum break_kind {
     BREAK_DEAF_TO_MASTER,
     BREAK_ACK_EARLY,
     BREAK_HAND_EARLY,
+    BREAK_OVERRULED_WRITES,
+    BREAK_ALONE_WRITES,
 };
 
 struct breakage {

@@ -9,6 +9,8 @@
  *   R4 the feed keeps what a cursor needs, and its memory is what it says
  *   L1 one master, all follow, offsets converge      L2 and then no failover is started
  *   H1 who hands over hands over all its data
+ *   F1 a master that heard of its successor acknowledges nothing
+ *   F2 nor does one that has heard neither a Sentinel nor a replica for too long
  *   A1 no write that all replicas acknowledged is lost (runs whose clients wait for all)
  *
  * The checkers keep books of their own and look at nodes from outside; they never change one.
@@ -59,6 +61,27 @@ void check_data_grant(struct node *master, const char *replid, int64_t offset, s
 /* The feed's books, its cursors, and the link's position beside it. */
 void check_feed(struct node *n);
 
+/* --- what a master heard: check_fence.c --- */
+struct heard {
+    uint64_t epoch;
+    bool known, named; /* an epoch is known; it named this one, in this role */
+    bool overruled, odd;
+    bool left; /* somebody ended a connection since `any` */
+    bool followed;
+    int64_t any, followed_at;
+};
+struct check_fence {
+    struct heard at[SIM_NODES_MAX];
+};
+struct check_fence *check_fence_new(void);
+void check_fence_free(struct check_fence *k);
+void check_fence_role(struct node *n, bool boot);
+void check_fence_hello(struct node *n, uint64_t epoch, bool own);
+void check_fence_heard(struct node *n); /* anything from a Sentinel or a replica */
+void check_fence_left(struct node *n);
+void check_fence_followed(struct node *n); /* a replica is online */
+void check_fence_ack(struct node *n);
+
 /* --- the quiet phase: check_live.c --- */
 void check_quiet_begins(struct sim *s);
 /* All living Sentinels name this data node as its group's master. */
@@ -70,6 +93,7 @@ void check_promotion(struct node *sentinel, int group);
 struct check {
     struct check_sentinel *sentinels;
     struct check_data *data;
+    struct check_fence *fences;
     bool loose; /* see above */
     int64_t agreed_at, limit, last_failover;
     int known; /* data nodes that Sentinels knew when all was in order; only grows */

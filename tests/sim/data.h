@@ -10,6 +10,7 @@
 #include "core/resp/read.h"
 #include "replication/batch.h"
 #include "replication/feed.h"
+#include "replication/fence.h"
 #include "replication/handover.h"
 #include "replication/history.h"
 #include "replication/link.h"
@@ -31,7 +32,8 @@ enum data_tag {
     DATA_TAG_WAIT,
     DATA_TAG_BATCH,
     DATA_TAG_STALE_HELLO,
-    DATA_TAG_HAND
+    DATA_TAG_HAND,
+    DATA_TAG_FENCE
 };
 #define DATA_TAG(kind, value) ((uint64_t)(value)*16 + (kind))
 
@@ -45,6 +47,7 @@ struct dconn {
     bool in_multi;
     VEC(struct str) queued; /* commands between MULTI and EXEC, as RESP */
     bool subscriber;
+    bool sentinel; /* it has said hello */
     int64_t last_write; /* offset behind its last write */
     /* WAIT */
     bool waits;
@@ -74,6 +77,9 @@ struct data {
     struct shelf shelf;
     struct link link;
     struct handover hand;
+    struct fence fence;
+    int64_t told_ms, fence_turn; /* as in server/fencing.c */
+    bool fence_due;
     struct toy toy;
     struct dconn *conns;
     struct str stale_hello;
@@ -124,6 +130,15 @@ void data_hand_command(struct data *d, struct dconn *c, int argc, const struct s
 bool data_hand_take(struct data *d, struct dconn *c, int argc, const struct slice *argv);
 void data_hand_look(struct data *d); /* a replica acknowledged, or the link knows more */
 void data_hand_timer(struct data *d);
+
+/* --- data_fence.c --- */
+void data_fence_boot(struct data *d);
+void data_fence_role(struct data *d);
+void data_fence_hello(struct data *d, struct dconn *c, struct slice text);
+void data_fence_heard(struct data *d, struct dconn *c);
+void data_fence_gone(struct data *d, struct dconn *c);
+bool data_fence_refuses(struct data *d);
+void data_fence_timer(struct data *d);
 
 /* --- data_replica.c --- */
 void data_follow(struct data *d, struct slice ip, int port);

@@ -215,6 +215,7 @@ static void follow(struct data *d, struct slice ip, int port, const struct hando
     text_copy(d->master_ip, sizeof(d->master_ip), host);
     d->master_port = port;
     data_fail_waits(d);
+    data_fence_role(d);
     tell(d->node->sim, d->node, "follows %s:%d from %.8s:%lld", host, port, history_id(&d->history),
          (long long)feed_end(&d->feed));
     struct link_event e = { .kind = LINK_FOLLOW, .host = host, .port = port, .hand = hand };
@@ -244,6 +245,7 @@ void data_promote(struct data *d)
     link_event(d, (struct link_event){ .kind = LINK_DETACH });
     close_link(d);
     d->is_master = true;
+    data_fence_role(d);
     data_new_id(d, id);
     data_drop_replicas(d);
     history_promote(&d->history, 0, id, feed_end(&d->feed));

@@ -221,6 +221,7 @@ static void tell_again_later(struct data *d, struct slice payload)
 
 static void cmd_publish(struct data *d, struct dconn *c, int argc, const struct slice *argv)
 {
+    data_fence_hello(d, c, argv[2]);
     data_publish(d, argv[2]);
     tell_again_later(d, argv[2]);
     bool paused = d->hand.state != HANDOVER_NONE;
@@ -259,6 +260,11 @@ static void cmd_write(struct data *d, struct dconn *c, int argc, const struct sl
         resp_error(&d->out, SLICE("ERR writes are paused"));
         return;
     }
+    if (data_fence_refuses(d)) {
+        resp_error(&d->out, SLICE("READONLY Fenced"));
+        return;
+    }
+    check_fence_ack(d->node);
     if (!toy_apply(&d->toy, argc, argv)) {
         resp_error(&d->out, SLICE("ERR bad write"));
         return;
@@ -337,6 +343,7 @@ static void exec(struct data *d, struct dconn *c)
 static void request(struct data *d, struct dconn *c, int argc, const struct slice *argv,
                     struct slice raw)
 {
+    data_fence_heard(d, c);
     if (slice_ieqz(argv[0], "MULTI")) {
         c->in_multi = true;
         resp_status(&d->out, SLICE("OK"));
@@ -434,7 +441,9 @@ static void on_down(struct node *n, int end, bool refused)
         return;
     }
     struct dconn *c = dconn_of_end(d, end);
-    if (c) data_close(d, c);
+    if (!c) return;
+    data_fence_gone(d, c);
+    data_close(d, c);
 }
 
 static void cron(struct data *d)
@@ -454,6 +463,9 @@ static void on_timer(struct node *n, uint64_t tag)
         break;
     case DATA_TAG_STALE_HELLO:
         data_publish(d, str_slice(d->stale_hello));
+        break;
+    case DATA_TAG_FENCE:
+        data_fence_timer(d);
         break;
     case DATA_TAG_HAND:
         data_hand_timer(d);
@@ -547,6 +559,7 @@ static void on_boot(struct node *n)
                                              ? CAPA_LIVE_ACK | CAPA_EARLY
                                              : 0 };
     link_init(&d->link, &set, rng_next(&n->rng));
+    data_fence_boot(d);
     d->last_save = n->sim->now;
     sim_timer(n, sim_between(&n->rng, 1, CRON_MS), DATA_TAG(DATA_TAG_CRON, 0));
     if (!d->is_master) data_boot_link(d, saved, offset);

@@ -107,6 +107,7 @@ static void draw_later(struct options *o, uint64_t seed)
     bool names = rng_below(&r, 4) == 0 && o->sentinels && !o->old;
     o->own_address = rng_below(&r, 3) == 0;
     o->lost_address = rng_below(&r, 2);
+    o->fence = o->sentinels && rng_below(&r, 2);
     if (!names) return;
     o->names = NAMES_TOLD;
     o->move = (int)sim_between(&r, 1, 4);
@@ -138,7 +139,7 @@ void options_print(const struct options *o, char *out, size_t cap)
              "stay-dead=%d durable=%d backlog=%llu snapshot=%lldms write-every=%lldms payload=%d "
              "hand-over=%d pair=%d bridge=%d full-disk=%d leave=%d wait-all=%d "
              "repl-timeout=%lld last-blow=%d late-sentinels=%d names=%d own-address=%d "
-             "lost-address=%d move=%d",
+             "lost-address=%d move=%d fence=%d",
              o->sentinels, o->old, o->quorum, o->groups, o->replicas, o->clients, o->shared_hosts,
              (long long)o->down_after, (long long)o->failover_timeout, o->parallel_syncs,
              o->odd_priority, o->chained, (long long)o->delay_min, (long long)o->delay_max,
@@ -151,5 +152,5 @@ void options_print(const struct options *o, char *out, size_t cap)
              (unsigned long long)o->backlog, (long long)o->snapshot_ms, (long long)o->write_every,
              o->payload_max, o->hand_over, o->pair, o->bridge, o->full_disk, o->leave, o->wait_all,
              (long long)o->repl_timeout, o->last_blow, o->late_sentinels, o->names,
-             o->own_address, o->lost_address, o->move);
+             o->own_address, o->lost_address, o->move, o->fence);
 }

@@ -49,6 +49,7 @@ struct options {
     int64_t write_every;
     int payload_max;
     bool wait_all;
+    bool fence; /* data servers fence themselves */
     int names; /* NAMES_*: how servers and Sentinels call each other */
     bool own_address; /* with names: Sentinels announce their addresses all the same */
     bool lost_address; /* who connects to nobody's address hears nothing, not even a refusal */
