@@ -19,6 +19,7 @@
 #include "core/net/loop.h"
 #include "replication/backlog.h"
 #include "replication/batch.h"
+#include "replication/early.h"
 #include "replication/feed.h"
 #include "replication/guard.h"
 #include "replication/handover.h"
@@ -56,7 +57,8 @@ struct snapshot_run {
     struct buf chunk;     /* read from the pipe, not sent to all yet */
     int64_t chunk_at;     /* bytes of the pipe before it */
     int64_t offset;       /* of the stream: the snapshot's */
-    struct buf early;     /* the bytes so far, chunk included, for who joins; while `joinable` */
+    struct early early;   /* the bytes so far, chunk included, for who joins; while `joinable` */
+    int64_t join_bytes;   /* so many of them at most */
     bool joinable;
     bool eof, done, ok;
     struct loop_timer *timer; /* when batch says, and after "busy" */

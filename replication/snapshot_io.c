@@ -12,8 +12,12 @@
 #define CHUNK_BYTES (256 * 1024)          /* read from the pipe at once */
 #define FILE_STEP_BYTES (64 * 1024)       /* read from the file at once */
 #define FILE_TURN_BYTES (2 * 1024 * 1024) /* one replica takes no more of a turn */
-/* Of a snapshot to sockets, kept for replicas that come while it is sent. */
-#define JOIN_BYTES (64 * 1024 * 1024)
+/* Of a snapshot to sockets, kept for replicas that come while it is sent: a share of the memory
+ * that is used anyhow, within these bounds. */
+#define JOIN_SHARE 16
+#define JOIN_MIN_BYTES (8 * 1024 * 1024)
+#define JOIN_MAX_BYTES (64 * 1024 * 1024)
+#define JOIN_DROP_BLOCKS 16 /* given back at once */
 #define BUSY_RETRY_MS 100
 #define FAILED_RETRY_MS 1000
 
@@ -32,7 +36,7 @@ static void close_pipe(struct snapshot_run *s)
     if (s->fd >= 0) close(s->fd);
     s->fd = -1;
     buf_free(&s->chunk);
-    buf_free(&s->early);
+    early_free(&s->early);
     s->joinable = false;
 }
 
@@ -114,6 +118,14 @@ static void board(struct replica *p, int64_t offset)
 
 static void on_pipe(void *arg, unsigned ready);
 
+static int64_t join_bytes(void)
+{
+    size_t share = mem_used() / JOIN_SHARE;
+    return share < JOIN_MIN_BYTES   ? JOIN_MIN_BYTES
+           : share > JOIN_MAX_BYTES ? JOIN_MAX_BYTES
+                                    : (int64_t)share;
+}
+
 static void start(struct replication *r, enum batch_form form)
 {
     struct snapshot_run *s = &r->snap;
@@ -134,6 +146,7 @@ static void start(struct replication *r, enum batch_form form)
     s->chunk_at = 0;
     s->offset = feed_end(&r->feed);
     s->joinable = form == BATCH_PIPE;
+    s->join_bytes = join_bytes();
     rng_hex(&r->rng, s->mark, LINK_MARK_LEN);
     r->stream_db = -1; /* what follows the snapshot says its database */
     ilist_each(&r->replicas, node, next) {
@@ -253,10 +266,8 @@ static void advance_pipe(struct replication *r)
         s->chunk_at += (int64_t)buf_size(&s->chunk);
         buf_clear(&s->chunk);
     }
-    if (s->joinable && s->chunk_at > JOIN_BYTES) {
-        s->joinable = false; /* all are past it */
-        buf_free(&s->early);
-    }
+    if (s->chunk_at > s->join_bytes) s->joinable = false;
+    if (!s->joinable) early_drop(&s->early, JOIN_DROP_BLOCKS); /* all are past it */
     if (s->eof && s->done) end_pipe(r);
     else if (s->io && !s->eof) loop_io_want(s->io, LOOP_READ);
 }
@@ -277,7 +288,7 @@ static void on_pipe(void *arg, unsigned ready)
         return;
     }
     buf_added(&s->chunk, (size_t)n);
-    if (s->joinable) buf_puts(&s->early, buf_slice(&s->chunk));
+    if (s->joinable) early_put(&s->early, buf_slice(&s->chunk));
     ilist_each(&r->replicas, node, next) {
         struct replica *p = ilist_of(node, struct replica, node);
         if (rides(r, p)) replica_flow(p);
@@ -289,8 +300,9 @@ static struct slice pipe_rest(const struct replication *r, const struct replica 
 {
     const struct snapshot_run *s = &r->snap;
     bool late = p->pipe_at < s->chunk_at;
-    struct slice all = buf_slice(late ? &s->early : &s->chunk);
-    size_t at = (size_t)(late ? p->pipe_at : p->pipe_at - s->chunk_at);
+    if (late) return early_from(&s->early, p->pipe_at);
+    struct slice all = buf_slice(&s->chunk);
+    size_t at = (size_t)(p->pipe_at - s->chunk_at);
     if (at >= all.n) return slice_of(NULL, 0);
     return slice_of(all.p + at, all.n - at);
 }
@@ -302,12 +314,14 @@ bool snapshot_feed_pipe(struct replica *p)
     if (r->snap.form != BATCH_PIPE) return false;
     struct slice rest = pipe_rest(r, p);
     if (rest.n == 0) return false;
-    ssize_t n = conn_write_now(p->client->conn, rest.p, rest.n);
-    if (n <= 0) return n == 0;
-    p->pipe_at += n;
-    p->peer.heard_ms = repl_now(r);
-    r->front->stats.out_repl_bytes += (uint64_t)n;
-    if ((size_t)n < rest.n) return true;
+    for (; rest.n > 0; rest = pipe_rest(r, p)) {
+        ssize_t n = conn_write_now(p->client->conn, rest.p, rest.n);
+        if (n <= 0) return n == 0;
+        p->pipe_at += n;
+        p->peer.heard_ms = repl_now(r);
+        r->front->stats.out_repl_bytes += (uint64_t)n;
+        if ((size_t)n < rest.n) return true;
+    }
     advance_pipe(r);
     return false;
 }

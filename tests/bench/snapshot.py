@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """A snapshot under load: by fork, by walking, and redis-server, interleaved.
 
-    tests/bench/snapshot.py [--keys 5000000] [--rounds 3] [--loads idle,20000,full] [--who redis,fork,walk]
+    tests/bench/snapshot.py [--keys 5000000] [--rounds 3] [--loads idle,20000,full] [--who redis,fork,walk] [--sync]
 
 Each server gets the same mixed keys (strings, short hashes, lists, sets, sorted sets); then BGSAVE runs under
 each load of random SETs: none, so many a second, or redis-benchmark with 50 clients at depth 16. Shown are medians:
 the wall time of the save, the slowest of PINGs sent each 2 ms by a client of its own, the most memory above that of
 the moment before (the process' resident pages, and what a child has for itself), rdb_last_cow_size, and how many writes were
-done during the save, as a share of the rate before. TANIST_BUILD names the build folder (a release build).
+done during the save, as a share of the rate before. --sync: a full sync to a replica of the same kind in place of
+BGSAVE, until the replica has caught up. TANIST_BUILD names the build folder (a release build).
 """
 import argparse
 import multiprocessing
@@ -143,7 +144,46 @@ class Load:
             self.bench.wait()
 
 
-def save(server, kind, keys):
+class Save:
+    def __init__(self, server):
+        self.c = server.c
+        self.c.cmd("BGSAVE")
+
+    def busy(self):
+        return self.c.info("persistence")["rdb_bgsave_in_progress"] == "1"
+
+    def end(self):
+        info = self.c.info("persistence")
+        assert info["rdb_last_bgsave_status"] == "ok"
+        return int(info["rdb_last_cow_size"])
+
+
+class Sync:
+    """A new replica, until it has what the master had when it was last asked."""
+
+    def __init__(self, server):
+        self.port, self.master = free_port(), server.c
+        argv = WHO[server.name] + ["--port", str(self.port), "--save", "", "--replicaof", "127.0.0.1", str(server.port)]
+        self.home = tempfile.TemporaryDirectory(prefix="tanist-bench-replica-")
+        self.proc = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.home.name)
+
+    def busy(self):
+        want = int(self.master.info("replication")["master_repl_offset"])
+        try:
+            with Client(self.port, timeout=60) as c:
+                got = c.info("replication")
+        except OSError:
+            return True
+        return got["master_link_status"] != "up" or int(got["slave_repl_offset"]) < want - (1 << 20)
+
+    def end(self):
+        self.proc.kill()
+        self.proc.wait()
+        self.home.cleanup()
+        return 0
+
+
+def save(server, kind, keys, what):
     """(wall seconds, slowest PING ms, memory above in %, rdb_last_cow_size in %, share of the rate before in %)"""
     load = Load(server, kind, keys)
     time.sleep(1.5)
@@ -158,9 +198,9 @@ def save(server, kind, keys):
     p.start()
     time.sleep(0.2)
     n1, begin = server.commands(), time.perf_counter()
-    server.c.cmd("BGSAVE")
+    doing = what(server)
     looks = 0
-    while server.c.info("persistence")["rdb_bgsave_in_progress"] == "1":
+    while doing.busy():
         looks += 2
         most = max(most, server.resident() + server.childs_own() - steady)
         time.sleep(0.05)
@@ -170,10 +210,7 @@ def save(server, kind, keys):
     slowest = out.get()
     p.join()
     load.end()
-    info = server.c.info("persistence")
-    assert info["rdb_last_bgsave_status"] == "ok"
-    return (wall, slowest * 1000, 100 * most / steady, 100 * int(info["rdb_last_cow_size"]) / steady,
-            100 * during / before if before > 100 else 0)
+    return (wall, slowest * 1000, 100 * most / steady, 100 * doing.end() / steady, 100 * during / before if before > 100 else 0)
 
 
 def main():
@@ -182,6 +219,7 @@ def main():
     a.add_argument("--rounds", type=int, default=3)
     a.add_argument("--loads", default="idle,20000,full")
     a.add_argument("--who", default="redis,fork,walk")
+    a.add_argument("--sync", action="store_true")
     o = a.parse_args()
     with tempfile.TemporaryDirectory(prefix="tanist-bench-") as folder:
         data = os.path.join(folder, "data")
@@ -195,7 +233,7 @@ def main():
                 got = {s.name: [] for s in servers}
                 for _ in range(o.rounds):
                     for s in servers:
-                        got[s.name].append(save(s, kind, o.keys))
+                        got[s.name].append(save(s, kind, o.keys, Sync if o.sync else Save))
                 for s in servers:
                     m = [statistics.median(column) for column in zip(*got[s.name])]
                     print(f"{kind:8} {s.name:6} {m[0]:8.2f} {m[1]:8.1f} {m[2]:7.1f}% {m[3]:7.1f}% {m[4]:7.0f}%", flush=True)
