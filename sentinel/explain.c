@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "sentinel/pick.h"
+#include "sentinel/tilt.h"
 #include "sentinel/view.h"
 
 #define LINE_MAX_LEN 900
@@ -31,6 +32,14 @@ static const char *host(const struct sn_instance *in)
     return sn_announced_host(in->group->core, &in->addr);
 }
 
+/* No connection, or a question that waits: what is true before S_DOWN, and all the time in TILT. */
+static bool silent(const struct sn_group *g, int64_t now)
+{
+    const struct sn_link *link = g->master->link;
+    return link->conn[SN_CMD].phase != SN_OPEN ||
+           (link->act_ping != SN_NEVER && now - link->act_ping > g->saved.down_after_ms / 2);
+}
+
 static void explain_now(const struct sn_group *g, int64_t now, struct sn_sentences *out)
 {
     const struct sn_instance *m = g->master;
@@ -40,6 +49,9 @@ static void explain_now(const struct sn_group *g, int64_t now, struct sn_sentenc
         say(out, "ok: a failover is under way, in state %s", sn_fo_state_name(g->fo.state));
     else if (g->o_down) say(out, "problem: the master is down now, and no failover is under way");
     else if (m->s_down) say(out, "warning: the master is down in our eyes alone");
+    else if (silent(g, now))
+        say(out, "warning: the master %s %d has not answered for %lld ms", host(m), m->addr.port,
+            (long long)(now - m->link->last_avail));
     else say(out, "ok: the master %s %d answers", host(m), m->addr.port);
     if (g->amnesia) say(out, "problem: the master came back without the data of its replicas");
     if (g->fo.not_before != SN_NEVER && g->fo.not_before > now)
@@ -116,7 +128,7 @@ static void explain_replica(const struct sn_instance *r, struct sn_sentences *ou
         say(out, "warning: replica %s %d lives on the host of the master", host(r), r->addr.port);
 }
 
-static void explain_outcome(const struct sn_group *g, struct sn_sentences *out)
+static void explain_outcome(const struct sn_group *g, int64_t now, struct sn_sentences *out)
 {
     const struct sn_instance *best = NULL;
     unsigned need = sn_majority(g);
@@ -130,7 +142,10 @@ static void explain_outcome(const struct sn_group *g, struct sn_sentences *out)
     if (g->master->facts.info_at != SN_NEVER && !g->master->facts.aof)
         say(out, "warning: the master keeps no append-only file: what is written after its last "
                  "snapshot lives in memory alone");
-    if (best && sn_usable(g) >= need)
+    if (g->core->tilt)
+        say(out, "would: nothing by this Sentinel during the next %lld ms",
+            (long long)(sn_tilt_until(g->core) - now));
+    else if (best && sn_usable(g) >= need)
         say(out, "would: %lld ms after its last answer %s %d would become the master",
             (long long)g->saved.down_after_ms, host(best), best->addr.port);
     else
@@ -142,5 +157,5 @@ void sn_explain(const struct sn_group *g, int64_t now, struct sn_sentences *out)
     explain_now(g, now, out);
     explain_votes(g, out);
     explain_links(g, out);
-    explain_outcome(g, out);
+    explain_outcome(g, now, out);
 }

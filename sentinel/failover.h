@@ -25,7 +25,8 @@ void sn_failover_start(struct sn_group *g, const struct sn_order *order);
 void sn_failover_wanted(struct sn_group *g);
 /* Our place among the living peers, as a delay. */
 int64_t sn_failover_turn_ms(const struct sn_group *g);
-/* A peer is alive again: after elections that nobody won there may be a majority now. */
+/* A peer is alive again, or heard of for the first time: after elections that nobody won there may
+ * be a majority now. */
 void sn_failover_peer_back(struct sn_group *g);
 /* The vote for ourselves could not be saved: what it began in this step has not happened. */
 void sn_failover_unsaved(struct sn_group *g);

@@ -176,6 +176,7 @@ static struct sn_instance *meet(struct sn_group *g, const struct sn_hello *h)
         sn_emit(core, SN_EVT_SENTINEL, p, NULL);
         /* So that it knows us, and all that it can hear, at once and not a period later. */
         g->hello_now = true;
+        sn_failover_peer_back(g);
     }
     sn_actions_persist(core->out);
     return p;

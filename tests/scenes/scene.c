@@ -262,6 +262,7 @@ static void c_server(struct scene *s, const struct words *ws)
         h->history[1] = opt(ws, "history")[1];
     }
     h->hand_over = has(ws, "refuses") ? REFUSES : has(ws, "hangs") ? HANGS : HANDS_OVER;
+    h->deaf = has(ws, "deaf");
     if (has(ws, "unsynced")) {
         h->synced = h->link_up = false;
         h->offset = 0;

@@ -227,7 +227,7 @@ static struct str server_reply(struct world *w, struct host *h, const struct sn_
     struct slice cmd = a->argv[0];
     if (slice_eqz(cmd, "EXEC")) {
         h->multi = false;
-        obey(w, h, h->queued);
+        if (!h->deaf) obey(w, h, h->queued);
         return str_z("+OK");
     }
     if (h->multi) {

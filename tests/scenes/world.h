@@ -26,6 +26,7 @@ struct host {
     char history[2]; /* letters of the replication ids, now and before; 0: not told */
     int64_t keys;    /* told when the history is */
     enum { HANDS_OVER, REFUSES, HANGS } hand_over; /* what FAILOVER does */
+    bool deaf; /* says OK to SLAVEOF and stays what it is */
     /* puppets */
     char name; /* 0: a server */
     bool says_down;
