@@ -2,6 +2,7 @@
 
 A sentence counts as taken over when it has more than six words and is nearly the reference's."""
 import difflib
+import os
 import re
 
 from beside import side_by_side
@@ -72,3 +73,14 @@ def test_help():
             copied = [s for s in taken_over(explanations(c.ours, name), explanations(c.theirs, name)) if "|" not in s]
             assert not copied, (name, copied)
     side_by_side(2, run)
+
+
+def test_sentinel_page():
+    """docs/sentinel.md names each event of our own, with its level, as sentinel/events.c has it."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with open(os.path.join(root, "sentinel", "events.c")) as f:
+        rows = re.findall(r'\[SN_EVT_\w+\] = \{ "([^"]+)", (\w+), \w+ \}', f.read())
+    with open(os.path.join(root, "docs", "sentinel.md")) as f:
+        page = re.findall(r"(?m)^\| `([+-][a-z-]+)` \| (\w+) \|", f.read())
+    first = [name for name, _ in rows].index("+foreign")  # those before it are Redis'
+    assert len(page) == len(set(page)) and sorted(page) == sorted((n, level.lower()) for n, level in rows[first:]), page

@@ -291,7 +291,12 @@ def test_trailing_comments():
 
 @ours_only
 def test_our_samples():
-    """As they are, and with every commented sample in force."""
+    """As they are, and with every commented sample in force; of a Sentinel's options none is missing."""
+    options = re.findall(r'(?m)^    \{ "([a-z-]+)"', read_file(os.path.join(ROOT, "sentinel", "options.c")))
+    sample = read_file(os.path.join(ROOT, "configs", "sentinel.conf"))
+    assert len(options) > 8, options
+    missing = [o for o in options if o != "quorum" and f"sentinel {o} mymaster " not in sample]
+    assert not missing, missing
     for name in ("master", "replica", "sentinel"):
         text = read_file(os.path.join(ROOT, "configs", f"{name}.conf"))
         with Stage() as stage:

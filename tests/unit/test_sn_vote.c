@@ -214,6 +214,79 @@ START_TEST(each_reason_to_reject)
 }
 END_TEST
 
+/* The master says that it is a replica, of nobody who serves it. */
+static void make_servant(struct sn_group *g, int64_t offset)
+{
+    make_fit(g->master, 100, offset, ID_A);
+    g->master->facts.role = SN_ROLE_REPLICA;
+    g->master->facts.master_link_up = false;
+    g->master->facts.master_link_down_ms = -1000;
+}
+
+static void make_empty(struct sn_instance *r)
+{
+    make_fit(r, 100, 0, ID_B);
+    r->facts.master_link_up = false;
+    r->facts.master_link_down_ms = -1000;
+}
+
+START_TEST(restores_a_master_when_nobody_has_more)
+{
+    struct fixture f = fx_boot(three);
+    struct sn_group *g = fx_group(&f);
+    struct sn_instance **r = g->replicas.at;
+    make_servant(g, 0);
+    for (int i = 0; i < 3; i++) make_empty(r[i]);
+    ck_assert(sn_pick_restores(g)); /* nobody has anything */
+    make_fit(r[1], 0, 500, ID_B);
+    ck_assert(!sn_pick_restores(g)); /* one that must not lead has data, the master none */
+    g->master->facts.repl_offset = 500;
+    ck_assert(sn_pick_restores(g));
+    make_fit(r[1], 100, 500, ID_B);
+    ck_assert(!sn_pick_restores(g)); /* that one can be promoted */
+    make_empty(r[1]);
+    r[1]->s_down = true;
+    ck_assert(!sn_pick_restores(g)); /* it may have more */
+    r[1]->foreign = true;
+    ck_assert(sn_pick_restores(g)); /* not of this group */
+    r[1]->s_down = r[1]->foreign = false;
+    g->master->facts.master_link_up = true;
+    ck_assert(!sn_pick_restores(g)); /* somebody serves it */
+    g->master->facts.master_link_up = false;
+    g->master->facts.loading = true;
+    ck_assert(!sn_pick_restores(g));
+    g->master->facts.loading = false;
+    g->master->facts.role = SN_ROLE_MASTER;
+    ck_assert(!sn_pick_restores(g));
+    make_servant(g, 500);
+    g->master->facts.info_at -= 30001;
+    ck_assert(!sn_pick_restores(g)); /* that was long ago */
+    make_servant(g, 500);
+    g->master->link->conn[SN_CMD].phase = SN_CLOSED;
+    ck_assert(!sn_pick_restores(g));
+    for (int i = 0; i < 3; i++) r[i]->link->conn[SN_CMD].phase = SN_CLOSED;
+    fx_end(&f);
+}
+END_TEST
+
+/* Who led and found nobody fit lets its voters, who wait for twice the timeout and up to a second,
+ * stand first: they may know of more replicas. */
+START_TEST(who_found_nobody_lets_the_others_stand_first)
+{
+    static const char *const alone[] = { "monitor mymaster 10.0.0.1 6379 1",
+                                         "down-after-milliseconds mymaster 1000",
+                                         "failover-timeout mymaster 4000", NULL };
+    struct fixture f = fx_boot(alone);
+    struct sn_group *g = fx_group(&f);
+    for (int i = 0; i < 5000 && g->fo.not_before == SN_NEVER; i++) fx_run_to(&f, f.now + 1);
+    ck_assert(g->o_down && g->fo.state == SN_FO_NONE);
+    int64_t voters = g->fo.started + 2 * 4000 + 1000;
+    ck_assert_int_gt(g->fo.not_before, voters);
+    ck_assert_int_le(g->fo.not_before, voters + 1000);
+    fx_end(&f);
+}
+END_TEST
+
 static const struct unit_case cases[] = {
     UNIT(one_vote_an_epoch_saved_first),
     UNIT(no_vote_below_the_configuration_epoch),
@@ -223,5 +296,7 @@ static const struct unit_case cases[] = {
     UNIT(tallies),
     UNIT(picks_data_then_priority_then_id),
     UNIT(each_reason_to_reject),
+    UNIT(restores_a_master_when_nobody_has_more),
+    UNIT(who_found_nobody_lets_the_others_stand_first),
 };
 UNIT_MAIN("sn_vote", cases)
