@@ -66,7 +66,7 @@ struct heard {
     uint64_t epoch;
     bool known, named; /* an epoch is known; it named this one, in this role */
     bool overruled, odd;
-    bool left; /* somebody ended a connection since `any` */
+    bool left; /* somebody ended a connection since the last hello */
     bool followed;
     int64_t any, followed_at;
 };

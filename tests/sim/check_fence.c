@@ -30,6 +30,7 @@ void check_fence_hello(struct node *n, uint64_t epoch, bool own)
 {
     struct heard *h = book(n);
     bool newer = !h->known || epoch > h->epoch;
+    h->left = false; /* whoever is gone, one Sentinel at least is there */
     if (!newer && epoch < h->epoch) return;
     h->known = true;
     h->epoch = epoch;
@@ -42,7 +43,6 @@ void check_fence_hello(struct node *n, uint64_t epoch, bool own)
 void check_fence_heard(struct node *n)
 {
     book(n)->any = n->sim->now;
-    book(n)->left = false;
 }
 
 void check_fence_left(struct node *n) { book(n)->left = true; }

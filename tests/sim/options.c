@@ -107,10 +107,16 @@ static void draw_later(struct options *o, uint64_t seed)
     bool names = rng_below(&r, 4) == 0 && o->sentinels && !o->old;
     o->own_address = rng_below(&r, 3) == 0;
     o->lost_address = rng_below(&r, 2);
-    o->fence = o->sentinels && rng_below(&r, 2);
     if (!names) return;
     o->names = NAMES_TOLD;
     o->move = (int)sim_between(&r, 1, 4);
+}
+
+static void draw_fence(struct options *o, uint64_t seed)
+{
+    struct rng r;
+    rng_seed(&r, seed ^ 0x66656e6365000000u);
+    o->fence = o->sentinels && rng_below(&r, 2);
 }
 
 void options_draw(struct options *o, uint64_t seed, bool early)
@@ -124,6 +130,7 @@ void options_draw(struct options *o, uint64_t seed, bool early)
     draw_data(o, &r);
     draw_more(o, &r);
     if (!early) draw_later(o, seed);
+    if (!early) draw_fence(o, seed);
     /* A time-out near the way there and back proves nothing but that. */
     if (o->down_after < 15 * o->delay_max) o->down_after = 15 * o->delay_max;
 }

@@ -10,8 +10,8 @@
 
 #include "core/base/rand.h"
 
-/* NAMES_TOLD: announce-hostnames, too. */
-enum { NAMES_NONE, NAMES_TOLD, NAMES_RESOLVED };
+/* NAMES_TOLD: resolve-hostnames and announce-hostnames. */
+enum { NAMES_NONE, NAMES_TOLD };
 
 struct options {
     /* the set; without Sentinels roles change at random, and an operator puts them right */
