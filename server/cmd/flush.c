@@ -39,7 +39,9 @@ static void cmd_flushall(struct call *c)
     if (!flush_option(c, &lazily)) return;
     snapshot_give_up(s->snapshot);
     flush(c, -1, lazily);
-    if (!s->loading && !s->replaying) snapshot_flushed(s->snapshot);
+    if (s->loading || s->replaying) return;
+    /* The journal will count the change after this, but the file has it already. */
+    if (snapshot_flushed(s->snapshot)) s->dirty -= (uint64_t)c->changed;
 }
 
 static const char *const flush_hints[] = { "request_policy:all_shards",

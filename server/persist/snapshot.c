@@ -409,8 +409,8 @@ void snapshot_give_up(struct snapshot *p)
     snapshot_kill(p);
 }
 
-void snapshot_flushed(struct snapshot *p)
+bool snapshot_flushed(struct snapshot *p)
 {
     struct errmsg msg;
-    if (snapshot_has_points(p)) snapshot_save_now(p, &msg);
+    return snapshot_has_points(p) && snapshot_save_now(p, &msg) == ERR_NONE;
 }

@@ -63,9 +63,9 @@ bool snapshot_saving(const struct snapshot *p);
 bool snapshot_makes_base(const struct snapshot *p);
 void snapshot_kill(struct snapshot *p);
 /* FLUSHALL, before and after: a save to the file under way is worth nothing any more; with save
- * points the file is replaced by an empty one. */
+ * points the file is replaced by an empty one (true: it was). */
 void snapshot_give_up(struct snapshot *p);
-void snapshot_flushed(struct snapshot *p);
+bool snapshot_flushed(struct snapshot *p);
 /* Reaps an ended child: from SIGCHLD and from cron. */
 void snapshot_poll(struct snapshot *p);
 /* Save points and what was scheduled. */

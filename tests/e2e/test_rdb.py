@@ -145,6 +145,10 @@ def test_flushall_empties_the_file():
             c.cmd("SAVE")
             c.cmd("CONFIG", "SET", "save", "3600 1000000")
             c.cmd("FLUSHALL")
+            assert c.info("persistence")["rdb_changes_since_last_save"] == "0"
+            c.cmd("SET", "k", 1)
+            assert c.info("persistence")["rdb_changes_since_last_save"] == "1"
+            c.cmd("FLUSHALL")
         p.kill()
         p.wait()
         assert stage.server(name="n").cmd("DBSIZE") == 0
