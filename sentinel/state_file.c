@@ -131,7 +131,7 @@ static void make_index(struct state_in *st)
 {
     for (size_t i = 0; i < st->in.n; i++)
         if (st->in.at[i].argc) vec_push(&st->index, i);
-    qsort_r(st->index.at, st->index.n, sizeof(size_t), by_key, st);
+    if (st->index.n) qsort_r(st->index.at, st->index.n, sizeof(size_t), by_key, st);
 }
 
 /* Before, at or behind the lines with that directive (and group)? */

@@ -22,6 +22,7 @@ TIMING = [
     Known("all back", "events .", "[+]new-epoch .*", "[+]new-epoch .*", "the first hello came before we listened"),
     Known("all back", "events .", "[+-]sdown sentinel .*", "[+-]sdown sentinel .*", "the first of them misses the second"),
     Known("monitor|one more|reset", "events .", "[+-]sdown .*", "[+-]sdown .*", "a busy machine: not all has been reached yet"),
+    Known("another at that address", "events A", "-sdown sentinel id-B .*", "-sdown sentinel id-B .*", "PING or its hello, which is first"),
     Known("failover of two", "events A", "-sdown sentinel id-B .*", "-sdown sentinel id-B .*", "PING or its answer, which is first"),
     Known("failover of two", "events B", ".*", ".*", "it was started just now: how much of it do we hear?"),
 ]
@@ -34,6 +35,7 @@ MEANT = [
     Known("forced.*", "events [BC]", "[+]vote-for-leader id-A <epoch>", "",
           "requested failovers ask for votes, so that no two of them share an epoch"),
     Known("moved", "events [AB]", "-sdown sentinel id-C C2 .*", "", "it is the same entry that is up again; theirs is a new one"),
+    Known("does not obey|never ends", "events A", "[+]candidate-rejected .* priority 0", "", "each rejection is told with its reason"),
     Known("no good replica", "events A", "[+]candidate-rejected .* priority 0", "", "each rejection is told with its reason"),
 ]
 # One that is asked for its vote may see the master down before or after it.
@@ -211,6 +213,45 @@ def test_stuck():
         w.seen("A", "+switch-master", "+sdown slave M")
         w.step("failover", once=True)
     tell(story, TIMING, MEANT, replicas=1, sentinels="A")
+
+
+def test_another_address():
+    """A Sentinel of another identity lives where one was."""
+    def story(w):
+        begin(w, quorum=1)
+        w.kill("B")
+        w.seen("A", "+sdown sentinel id-B")
+        w.start_sentinel("D", port=w.sentinels.pop("B").port)
+        w.monitor(names="D", quorum=1)
+        w.seen("A", "+sentinel-invalid-addr", "+sentinel sentinel id-D")
+        w.ears.pop("B")
+        w.ears.pop("D")
+        w.step("another at that address")
+    tell(story, TIMING, MEANT, replicas=1, sentinels="AB")
+
+
+def test_stuck_replica():
+    """A replica that does not obey, and one whose synchronisation with the new master never ends."""
+    def story(w):
+        w.servers["R2"].cmd("CONFIG", "SET", "replica-priority", 0)
+        begin(w, quorum=1, timeout=3000)
+        # Theirs looks at the time only while one more replica may be sent.
+        w.ask("A", "SET", "mm", "parallel-syncs", 2)
+        w.ask("A", "DEBUG", "slave-reconf-timeout", 500)
+        w.servers["R2"].cmd("ACL", "SETUSER", "default", "-slaveof", "-replicaof")
+        w.kill("M")
+        w.seen("A", "-slave-reconf-sent-timeout", "+switch-master")
+        w.step("does not obey", once=True)
+    tell(story, TIMING, MEANT, sentinels="A")
+
+    def never(w):
+        w.servers["R2"].cmd("CONFIG", "SET", "replica-priority", 0)
+        begin(w, quorum=1, timeout=2000)
+        w.servers["R2"].cmd("CONFIG", "SET", "masteruser", "nobody", "masterauth", "x")
+        w.kill("M")
+        w.seen("A", "+failover-end-for-timeout", "+switch-master")
+        w.step("never ends", once=True)
+    tell(never, TIMING, MEANT, sentinels="A")
 
 
 def test_administration():
