@@ -387,7 +387,7 @@ static void connect_master(struct replication *r)
 {
     drop_conn(r);
     r->lrun.failed = NULL;
-    r->lrun.resolving = resolve_start(r->resolver, r->link.host, on_resolved, r);
+    r->lrun.resolving = resolve_start(r->resolver, r->link.host, "", on_resolved, r);
 }
 
 static void write_master(struct replication *r, struct slice bytes)

@@ -49,7 +49,8 @@ struct sn_action {
     enum sn_evt evt;
     enum sn_level level;
     struct slice channel; /* the event's name */
-    struct slice text;    /* EVENT, LOG: the line; ANSWER: error text or voted run id */
+    /* EVENT, LOG: the line; ANSWER: error text or voted run id; RESOLVE: the address to keep */
+    struct slice text;
     uint64_t asker;
     enum sn_answer_kind answer;
     int64_t integer;

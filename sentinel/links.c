@@ -331,11 +331,12 @@ static void on_resolved(void *arg, const char *ip, const char *why)
 
 void links_resolve(struct sn_links *l, const struct sn_action *a)
 {
-    char host[SN_HOST_MAX];
+    char host[SN_HOST_MAX], keep[SN_IP_MAX];
     struct sn_query *q = mem_zalloc(sizeof(*q));
     *q = (struct sn_query){ .links = l, .link = a->link };
     vec_push(&l->queries, q);
-    q->id = resolve_start(l->s->resolver, slice_cstr(a->host, host, sizeof(host)), on_resolved, q);
+    q->id = resolve_start(l->s->resolver, slice_cstr(a->host, host, sizeof(host)),
+                          slice_cstr(a->text, keep, sizeof(keep)), on_resolved, q);
 }
 
 void links_delete(struct sn_links *l)

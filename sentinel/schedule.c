@@ -102,19 +102,22 @@ static void connect_now(struct sn_instance *inst, enum sn_conn conn)
     core->connecting++;
 }
 
-static void ask_name(struct sn_instance *inst)
+/* `keep`: the address that is good as long as it is one of the name's. */
+static void ask_name(struct sn_instance *inst, const char *keep)
 {
     struct sn_actions *out = inst->group->core->out;
     struct slice host = sn_actions_text(out, slice_z(inst->addr.host));
+    struct slice ip = sn_actions_text(out, slice_z(keep));
     struct sn_action *act = sn_actions_add(out, SN_DO_RESOLVE);
     act->link = inst->link->id;
     act->host = host;
+    act->text = ip;
 }
 
 static void resolve(struct sn_instance *inst)
 {
     struct sn_core *core = inst->group->core;
-    if (!inst->link->looking_up) ask_name(inst); /* else its answer is soon there */
+    if (!inst->link->looking_up) ask_name(inst, ""); /* else its answer is soon there */
     inst->link->conn[SN_CMD].phase = SN_RESOLVING;
     inst->link->conn[SN_CMD].since = core->now;
 }
@@ -194,7 +197,7 @@ static void look_up_again(struct sn_instance *inst)
         sn_want(inst->group, at);
         return;
     }
-    ask_name(inst);
+    ask_name(inst, inst->addr.ip);
     link->looked_up_at = core->now;
     link->looking_up = true;
 }

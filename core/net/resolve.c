@@ -28,7 +28,7 @@ struct question {
     struct desk *desk;
     unsigned id;
     const char *why; /* static text */
-    char ip[RESOLVE_IP_MAX];
+    char ip[RESOLVE_IP_MAX]; /* before the answer: the one to keep */
     char host[];
 };
 
@@ -85,7 +85,27 @@ static void answered(void *arg)
     desk_leave(d);
 }
 
-/* In the thread: the first IPv4 address, else the first one. */
+static void ip_of(const struct addrinfo *a, char ip[RESOLVE_IP_MAX])
+{
+    struct addr addr = { .len = a->ai_addrlen };
+    memcpy(&addr.sa, a->ai_addr, a->ai_addrlen);
+    addr_ip_text(&addr, ip, RESOLVE_IP_MAX);
+}
+
+/* The one to keep, the first IPv4 address, or the first one. */
+static void choose(struct addrinfo *all, char ip[RESOLVE_IP_MAX])
+{
+    const struct addrinfo *best = NULL;
+    char text[RESOLVE_IP_MAX];
+    for (const struct addrinfo *a = all; a; a = a->ai_next) {
+        ip_of(a, text);
+        if (strcmp(text, ip) == 0) return;
+        if (!best && a->ai_family == AF_INET) best = a;
+    }
+    ip_of(best ? best : all, ip);
+}
+
+/* In the thread. */
 static void look_up(struct question *q)
 {
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
@@ -95,15 +115,7 @@ static void look_up(struct question *q)
         q->why = gai_strerror(rc);
         return;
     }
-    struct addrinfo *best = found;
-    for (struct addrinfo *a = found; a; a = a->ai_next) {
-        if (a->ai_family != AF_INET) continue;
-        best = a;
-        break;
-    }
-    struct addr addr = { .len = best->ai_addrlen };
-    memcpy(&addr.sa, best->ai_addr, best->ai_addrlen);
-    addr_ip_text(&addr, q->ip, sizeof(q->ip));
+    choose(found, q->ip);
     freeaddrinfo(found);
 }
 
@@ -198,7 +210,7 @@ bool resolve_is_numeric(const char *host)
     return addr_parse(&a, host, 1);
 }
 
-unsigned resolve_start(struct resolver *r, const char *host,
+unsigned resolve_start(struct resolver *r, const char *host, const char *keep,
                        void (*fn)(void *arg, const char *ip, const char *why), void *arg)
 {
     if (++r->last_id == 0) r->last_id = 1; /* 0 is nobody's id */
@@ -210,6 +222,7 @@ unsigned resolve_start(struct resolver *r, const char *host,
     q->desk = r->desk;
     q->id = a->id;
     memcpy(q->host, host, n + 1);
+    if (strlen(keep) < sizeof(q->ip)) strcpy(q->ip, keep);
     if (n < sizeof(q->ip) && resolve_is_numeric(host)) {
         memcpy(q->ip, host, n + 1);
         hand_back(r->desk, q);

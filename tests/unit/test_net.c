@@ -730,23 +730,27 @@ START_TEST(names_become_addresses)
 {
     struct answer a = { .loop = loop_new(), .goal = 1 };
     struct resolver *r = resolver_new(a.loop);
-    resolve_start(r, "10.1.2.3", note_answer, &a);
+    resolve_start(r, "10.1.2.3", "", note_answer, &a);
     ck_assert_int_eq(a.n, 0);
     loop_run(a.loop);
     ck_assert_str_eq(a.ip, "10.1.2.3");
     a.goal = 2;
-    unsigned id = resolve_start(r, "localhost", never, &a);
-    resolve_start(r, "localhost", note_answer, &a);
+    unsigned id = resolve_start(r, "localhost", "", never, &a);
+    resolve_start(r, "localhost", "", note_answer, &a);
     resolve_cancel(r, id);
     loop_run(a.loop);
     ck_assert_str_eq(a.ip, "127.0.0.1");
-    a.goal = 3;
-    resolve_start(r, "no host has spaces", note_answer, &a);
+    a.goal = 3; /* what is to be kept must be one of its addresses */
+    resolve_start(r, "localhost", "10.9.9.9", note_answer, &a);
+    loop_run(a.loop);
+    ck_assert_str_eq(a.ip, "127.0.0.1");
+    a.goal = 4;
+    resolve_start(r, "no host has spaces", "", note_answer, &a);
     loop_run(a.loop);
     ck_assert(a.ip[0] == 0 && a.why[0] != 0);
     ck_assert(resolve_is_numeric("::1") && !resolve_is_numeric("localhost"));
-    resolve_start(r, "localhost", never, &a); /* pending at the end */
-    resolve_start(r, "10.1.2.3", never, &a);
+    resolve_start(r, "localhost", "", never, &a); /* pending at the end */
+    resolve_start(r, "10.1.2.3", "", never, &a);
     resolver_delete(r);
     loop_delete(a.loop);
     usleep(100000); /* the thread finds nobody and leaves */
