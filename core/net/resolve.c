@@ -222,7 +222,7 @@ unsigned resolve_start(struct resolver *r, const char *host, const char *keep,
     q->desk = r->desk;
     q->id = a->id;
     memcpy(q->host, host, n + 1);
-    if (strlen(keep) < sizeof(q->ip)) strcpy(q->ip, keep);
+    text_copy(q->ip, sizeof(q->ip), keep);
     if (n < sizeof(q->ip) && resolve_is_numeric(host)) {
         memcpy(q->ip, host, n + 1);
         hand_back(r->desk, q);
