@@ -9,6 +9,7 @@
 #include "core/base/ilist.h"
 #include "core/base/mem.h"
 #include "core/base/must.h"
+#include "core/base/str.h"
 #include "core/net/addr.h"
 
 /* The thread may hang in a name server's time-out for longer than the resolver lives: both hold
