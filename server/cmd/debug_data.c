@@ -13,6 +13,7 @@
 #include "server/persist/aof_load.h"
 #include "server/persist/load.h"
 #include "server/persist/snapshot.h"
+#include "server/script/scripting.h"
 
 /* ---- fill ---- */
 
@@ -93,6 +94,7 @@ static void debug_loadaof(struct call *c)
     struct server *s = server_of(c);
     if (aof_enabled(s->aof)) aof_flush(s->aof, true);
     ks_flush(s->ks, -1, false);
+    scripting_adopt_libraries(s->scripts, NULL); /* the file has them, and would find them there */
     if (!aof_load_now(s->aof_loader)) {
         reply_error(c, "-ERR Error trying to load the AOF files, check server logs.");
         return;

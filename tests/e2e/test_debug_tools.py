@@ -90,6 +90,16 @@ def test_replicate_goes_to_replicas_alone():
         assert p.cmd("GET", "here") == b"1" and p.cmd("GET", "there") is None
 
 
+def test_functions_come_from_the_file():
+    """They are dropped before: no command of the file fails because its library is there."""
+    with Stage() as stage:
+        p = stage.server(*DEBUG_ON, "--appendonly", "yes", "--propagation-error-behavior", "panic")
+        assert p.cmd("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() return 7 end)") == b"l"
+        p.cmd("REPLICAOF", "127.0.0.1", free_port())
+        assert p.cmd("DEBUG", "LOADAOF") == "OK"
+        assert [lib[1] for lib in p.cmd("FUNCTION", "LIST")] == [b"l"]
+
+
 def test_rewrite_of_everything():
     with Stage() as stage:
         port = free_port()
