@@ -76,6 +76,8 @@ bool sn_addr_same(const struct sn_addr *a, const struct sn_addr *b)
 {
     if (a->port != b->port) return false;
     if (slice_ieqz(slice_z(a->host), b->host)) return true;
+    /* What a name stood for when it was looked up last may be another's address by now. */
+    if (sn_addr_is_name(a) && sn_addr_is_name(b)) return false;
     return a->ip[0] && strcmp(a->ip, b->ip) == 0;
 }
 

@@ -13,14 +13,14 @@
 bool sn_is_ip(struct slice host);
 /* ERR_RANGE: port beyond 0..65535. ERR_NOTFOUND: not an address, and names are not allowed. */
 enum err sn_addr_set(struct sn_addr *addr, struct slice host, int64_t port, bool names_allowed);
-/* Same port, and same host text or same resolved address. */
+/* Same port, and same host text or, unless both are names, same resolved address. */
 bool sn_addr_same(const struct sn_addr *a, const struct sn_addr *b);
 /* Is it the place that others (INFO of a replica, a hello) call host:port? */
 bool sn_addr_is(const struct sn_addr *a, struct slice host, int64_t port);
-/* Must a name be resolved before a connection can be made? */
 /* A name that cannot be compared with the address, since one of them is a name and the other not
  * known to be what it stands for. */
 bool sn_addr_unknown_name(struct slice host, const struct sn_addr *a);
+/* Must a name be resolved before a connection can be made? */
 bool sn_addr_is_name(const struct sn_addr *a);
 
 #endif

@@ -30,7 +30,8 @@ void check_fence_hello(struct node *n, uint64_t epoch, bool own)
 {
     struct heard *h = book(n);
     bool newer = !h->known || epoch > h->epoch;
-    h->left = false; /* whoever is gone, one Sentinel at least is there */
+    h->any = n->sim->now; /* the first one on its connection is not known to be a Sentinel's before */
+    h->left = false;      /* whoever is gone, one Sentinel at least is there */
     if (!newer && epoch < h->epoch) return;
     h->known = true;
     h->epoch = epoch;

@@ -24,6 +24,14 @@ START_TEST(addresses)
     ck_assert(!sn_addr_same(&a, &b));
     text_copy(a.ip, sizeof(a.ip), "10.0.0.1");
     ck_assert(sn_addr_same(&a, &b));
+    /* Two names are two servers, even if the one has moved to where the other was. */
+    struct sn_addr one, two;
+    ck_assert_int_eq(sn_addr_set(&one, SLICE("one.example"), 6379, true), ERR_NONE);
+    ck_assert_int_eq(sn_addr_set(&two, SLICE("two.example"), 6379, true), ERR_NONE);
+    text_copy(one.ip, sizeof(one.ip), "10.0.0.1");
+    text_copy(two.ip, sizeof(two.ip), "10.0.0.1");
+    ck_assert(!sn_addr_same(&one, &two));
+    ck_assert(sn_addr_same(&one, &one));
 }
 END_TEST
 
