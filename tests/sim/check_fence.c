@@ -30,7 +30,7 @@ void check_fence_hello(struct node *n, uint64_t epoch, bool own)
 {
     struct heard *h = book(n);
     bool newer = !h->known || epoch > h->epoch;
-    h->any = n->sim->now; /* the first one on its connection is not known to be a Sentinel's before */
+    h->any = n->sim->now; /* nobody knows before that its connection is a Sentinel's */
     h->left = false;      /* whoever is gone, one Sentinel at least is there */
     if (!newer && epoch < h->epoch) return;
     h->known = true;
