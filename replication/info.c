@@ -105,5 +105,6 @@ void replication_info(const struct replication *r, struct buf *out)
 }
 
 struct repl_stats replication_stats(const struct replication *r) { return r->stats; }
+void replication_reset_stats(struct replication *r) { r->stats = (struct repl_stats){ 0 }; }
 size_t replication_mem(const struct replication *r) { return feed_mem(&r->feed); }
 size_t replication_backlog_mem(const struct replication *r) { return feed_backlog_mem(&r->feed); }

@@ -120,6 +120,7 @@ struct repl_stats {
     uint64_t sync_full, sync_partial_ok, sync_partial_err;
 };
 struct repl_stats replication_stats(const struct replication *r);
+void replication_reset_stats(struct replication *r);
 size_t replication_mem(const struct replication *r);         /* the feed's bytes */
 size_t replication_backlog_mem(const struct replication *r);
 const char *replication_id(const struct replication *r);

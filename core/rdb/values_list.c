@@ -65,8 +65,10 @@ static bool load_node(struct rdb_in *in, struct rdb_building *b)
     uint64_t kind;
     struct slice s;
     if (!rdb_get_len(in, &kind, NULL) || !rdb_get_string(in, &s)) return false;
-    if (kind == NODE_PLAIN)
+    if (kind == NODE_PLAIN && s.n) /* only what is large has a node to itself */
         list_build_plain(b->part, s);
+    else if (kind == NODE_PLAIN)
+        return add_packed(in, b, NULL);
     else if (kind != NODE_PACKED)
         return rdb_in_fail(in, ERR_FORMAT, "a list node is of kind %llu", (unsigned long long)kind);
     else

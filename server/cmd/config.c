@@ -10,6 +10,7 @@
 #include "core/front/start.h"
 #include "core/front/stats.h"
 #include "core/sys/log.h"
+#include "replication/replication.h"
 #include "server/cmd/families.h"
 #include "server/cmd/debug.h"
 #include "server/config.h"
@@ -42,6 +43,17 @@ static void config_get(struct call *c)
 
 #define PAIRS_MAX 512 /* more than there are directives */
 
+/* What the files that are being read depend on stays as it is until they are. */
+static bool waits_for_the_load(struct call *c, unsigned how)
+{
+    const struct server *s = server_of(c);
+    if (!s->loading && !s->async_loading) return false;
+    for (int i = 2; i < c->argc; i += 2)
+        if (arg_is(c, i, "appendonly") || (how & CONF_SET_PROTECTED && arg_is(c, i, "dir")))
+            return true;
+    return false;
+}
+
 static void config_set(struct call *c)
 {
     struct server *s = server_of(c);
@@ -61,7 +73,9 @@ static void config_set(struct call *c)
     bool local = c->client->conn && conn_is_loopback(c->client->conn);
     unsigned how =
         front_enabled(s->front_config->enable_protected_configs, local) ? CONF_SET_PROTECTED : 0;
-    if (conf_set(s->conf, pair, (size_t)n, how, &msg))
+    if (waits_for_the_load(c, how))
+        reply_error(c, "-LOADING Redis is loading the dataset in memory");
+    else if (conf_set(s->conf, pair, (size_t)n, how, &msg))
         reply_error_fmt(c, "-ERR %s", msg.text);
     else
         reply_ok(c);
@@ -110,6 +124,7 @@ static void config_resetstat(struct call *c)
     cron_reset_stats(s->cron);
     evictor_reset_stats(s->evictor);
     s->scripts->evicted = 0;
+    replication_reset_stats(s->repl);
     reply_ok(c);
 }
 

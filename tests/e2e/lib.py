@@ -279,7 +279,8 @@ class Process:
             return f.read().decode(errors="replace")
 
     def ready(self, loading=False):
-        """Waits until it answers, and has its data unless the caller wants to see it loading."""
+        """Waits until it answers, and has its data unless the caller wants to see it loading, or its master has them."""
+        loading = loading or "--replicaof" in self.argv
         def up():
             if self.proc.poll() is not None:
                 raise AssertionError(f"{self.argv} ended with {self.proc.returncode}:\n{self.logged()}")

@@ -180,6 +180,13 @@ def test_empty_collections():
             assert f"skipping empty key: {name}" in p.logged(), name
 
 
+def test_a_node_without_bytes():
+    """Only a large element has a node of a list to itself."""
+    with Stage() as stage:
+        payload = bytes.fromhex("120101000a008fc6c0571c0ab33c")
+        assert fails(stage.server().cmd, "RESTORE", "l", 0, payload) == "ERR Bad data format"
+
+
 @ours_only
 def test_refused_payloads_are_logged():
     with Stage() as stage:

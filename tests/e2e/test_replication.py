@@ -232,6 +232,9 @@ def test_no_delay_when_nobody_is_expected():
         first.kill(18)
         wait_for("both links", lambda: link_up(first) and link_up(second))
         assert master.logged().count("Starting BGSAVE for SYNC") == 3  # one for both
+        assert int(master.info("stats")["sync_full"]) == 4
+        master.cmd("CONFIG", "RESETSTAT")
+        assert [master.info("stats")[f"sync_{x}"] for x in ("full", "partial_ok", "partial_err")] == ["0"] * 3
 
 
 @ours_only

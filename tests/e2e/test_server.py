@@ -324,12 +324,14 @@ def test_loading_answers():
         server.cmd("DEBUG", "POPULATE", "20000")
         server.cmd("SAVE")
         server.end()
-        slow = stage.server("--key-load-delay", "100", name="shared", wait=False).ready(loading=True)
+        slow = stage.server("--key-load-delay", "100", "--enable-protected-configs", "yes", name="shared", wait=False).ready(loading=True)
         with slow.client() as c:
             for command in (["PING"], ["GET", "key:1"], ["SET", "a", "b"], ["SAVE"]):
                 assert str(c.raw(*command)).startswith("LOADING"), command
             info = c.info("persistence")
             assert info["loading"] == "1"
+            for pair in (("dir", "/tmp"), ("appendonly", "yes"), ("maxclients", 100, "dir", "/tmp")):
+                assert str(c.raw("CONFIG", "SET", *pair)).startswith("LOADING"), pair
             missing = [f for f in LOADING_FIELDS if f not in info]
             assert not missing, missing
             assert int(info["loading_rdb_used_mem"]) > 1 << 20  # of the server that saved
