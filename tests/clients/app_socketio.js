@@ -16,23 +16,30 @@ async function listening(adapter) {
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const socket = connect(`http://127.0.0.1:${server.address().port}`, { transports: ['websocket'] });
   const got = [];
-  socket.on('news', (n) => n && got.push(n));
+  const heard = new Set();
+  socket.on('news', (n) => got.push(n));
+  socket.on('probe', (what) => heard.add(what));
   socket.on('question', (answer) => answer('yes'));
   await until(() => socket.connected);
-  return { io, socket, got };
+  return { io, socket, got, heard };
+}
+
+// A subscription may still be on its way when what it is for is published: asks until it is heard once.
+async function reaches(from, to, what) {
+  for (; !to.heard.has(what); await pause(20)) from.emit('probe', what);
 }
 
 async function talk(make) {
   const one = await listening(make());
   const two = await listening(make());
   // The adapters find each other; after that nothing may be missed.
-  const heard = new Set();
-  [one, two].forEach((s) => s.socket.on('news', (n) => n === 0 && heard.add(s)));
-  for (; heard.size < 2; await pause(20)) [one, two][heard.has(two) ? 1 : 0].io.emit('news', 0);
+  await reaches(one.io, two, 'one');
+  await reaches(two.io, one, 'two');
   await until(async () => (await one.io.fetchSockets()).length === 2);
   one.io.emit('news', 1);
   await until(() => one.got.length === 1 && two.got.length === 1);
   await new Promise((done) => two.socket.emit('join', 'room', done));
+  await reaches(one.io.to('room'), two, 'room');
   one.io.to('room').emit('news', 2);
   one.io.except('room').emit('news', 3);
   await until(() => one.got.length === 2 && two.got.length === 2);
