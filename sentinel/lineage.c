@@ -58,21 +58,26 @@ bool sn_amnesia(const struct sn_group *g)
     return false;
 }
 
+/* It takes part in the other group's replication: the run id of a member under another name, or
+ * data that goes on from that group's and not from ours. */
+static bool belongs_to(const struct sn_group *g, const struct sn_instance *inst)
+{
+    for (size_t k = 0; k <= g->replicas.n; k++) {
+        const struct sn_instance *o = k ? g->replicas.at[k - 1] : g->master;
+        if (strcmp(o->runid, inst->runid) == 0 && strcmp(o->addr.host, inst->addr.host) != 0)
+            return true;
+    }
+    return sn_lineage_rank(g, &inst->facts) < SN_LINEAGE_MAX &&
+           !sn_lineage_shares(inst->group, &inst->facts);
+}
+
 /* Under a name whose address was another's by then, a member of another group was met. */
 static bool of_another_group(const struct sn_instance *inst)
 {
     const struct sn_core *core = inst->group->core;
     if (!inst->runid[0] || !sn_addr_is_name(&inst->addr)) return false;
-    for (size_t i = 0; i < core->groups.n; i++) {
-        const struct sn_group *g = core->groups.at[i];
-        if (g == inst->group) continue;
-        for (size_t k = 0; k <= g->replicas.n; k++) {
-            const struct sn_instance *o = k ? g->replicas.at[k - 1] : g->master;
-            if (strcmp(o->runid, inst->runid) == 0 &&
-                strcmp(o->addr.host, inst->addr.host) != 0)
-                return true;
-        }
-    }
+    for (size_t i = 0; i < core->groups.n; i++)
+        if (core->groups.at[i] != inst->group && belongs_to(core->groups.at[i], inst)) return true;
     return false;
 }
 
