@@ -84,7 +84,8 @@ void fence_gone(struct fence *f, uint64_t conn, int64_t now);
 void fence_followers(struct fence *f, int online, int64_t oldest_ack, int64_t now);
 /* An online replica ended its connection in an orderly way. */
 void fence_follower_left(struct fence *f, int64_t now);
-/* The process stood still until now. */
+/* The process stood still until now. Before it fence_followers() counts those whose end has not
+ * been read yet: they may have come since the last look, and the sleep may have been long. */
 void fence_slept(struct fence *f, int64_t now);
 /* Looks again. True: the replicas shall be asked to acknowledge. */
 bool fence_look(struct fence *f, int64_t now);

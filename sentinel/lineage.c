@@ -58,16 +58,19 @@ bool sn_amnesia(const struct sn_group *g)
     return false;
 }
 
-/* It takes part in the other group's replication: the run id of a member under another name, or
- * data that goes on from that group's and not from ours. */
+/* The other group has it under another name: by its run id or, of a server that has just started,
+ * by data that goes on from that group's and not from ours. Under the same name it is ours that the
+ * other group took: to be taken back. */
 static bool belongs_to(const struct sn_group *g, const struct sn_instance *inst)
 {
+    bool same_name = false;
     for (size_t k = 0; k <= g->replicas.n; k++) {
         const struct sn_instance *o = k ? g->replicas.at[k - 1] : g->master;
-        if (strcmp(o->runid, inst->runid) == 0 && strcmp(o->addr.host, inst->addr.host) != 0)
-            return true;
+        bool same = strcmp(o->addr.host, inst->addr.host) == 0;
+        if (!same && strcmp(o->runid, inst->runid) == 0) return true;
+        same_name |= same;
     }
-    return sn_lineage_rank(g, &inst->facts) < SN_LINEAGE_MAX &&
+    return !same_name && sn_lineage_rank(g, &inst->facts) < SN_LINEAGE_MAX &&
            !sn_lineage_shares(inst->group, &inst->facts);
 }
 

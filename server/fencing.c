@@ -64,23 +64,36 @@ static void show(struct fencing *g)
     }
 }
 
+static void count_followers(struct fencing *g, int64_t now)
+{
+    int64_t oldest = -1;
+    int online = g->s->repl ? replication_followers(g->s->repl, &oldest) : 0;
+    fence_followers(&g->fence, online, oldest, now);
+}
+
+/* The replicas that it had when it fell asleep are still there: what ended since is not read yet.
+ * One may have come after the last look, and the sleep may have been longer than any memory. */
+static void slept(struct fencing *g, int64_t now)
+{
+    count_followers(g, now);
+    fence_slept(&g->fence, now);
+}
+
 /* Each entry passes here first: did the process stand still since the last one? */
 static void wake(struct fencing *g)
 {
     int64_t now = now_ms(g);
     if (now == g->turn) return;
     g->fence.window = window(g);
-    if (g->fence.window && now - g->turn >= g->fence.window) fence_slept(&g->fence, now);
+    if (g->fence.window && now - g->turn >= g->fence.window) slept(g, now);
     g->turn = now;
     show(g);
 }
 
 static void look(struct fencing *g)
 {
-    int64_t oldest;
-    int online = replication_followers(g->s->repl, &oldest);
     wake(g);
-    fence_followers(&g->fence, online, oldest, g->turn);
+    count_followers(g, g->turn);
     if (fence_look(&g->fence, g->turn)) replication_ask_acks(g->s->repl);
     show(g);
 }

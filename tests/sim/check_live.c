@@ -13,6 +13,7 @@
 
 #define LOOK_MS 200
 #define WATCH_MS 4000     /* how long peace must last to be called lasting */
+#define TOLD_MS 12000     /* and how long it may take until all know all */
 #define OFFSETS_NEAR 4000 /* what may be under way: PINGs and hellos, nobody writes any more */
 
 /* Whom this Sentinel names; NULL when it is still at it. */
@@ -53,20 +54,38 @@ static struct node *agreed(struct sim *s, int group, char *why, size_t cap)
 
 /* Sentinels learn of replicas from the master's INFO alone: one that was behind another replica
  * whenever they looked, or not there at all, is unknown to them and stays where it is. */
+static bool knows(struct node *t, struct node *n)
+{
+    const struct sn_core *core = node_sentinel_core(t);
+    if (node_old_is(t)) return t->alive && node_old_knows(t, n);
+    for (size_t i = 0; core && i < core->groups.n; i++)
+        for (size_t k = 0; k < core->groups.at[i]->replicas.n; k++) {
+            const struct sn_addr *a = &core->groups.at[i]->replicas.at[k]->addr;
+            if (names_meant(t->sim, slice_z(a->host), a->port) == n) return true;
+        }
+    return false;
+}
+
 static bool is_known(struct sim *s, struct node *n)
 {
     if (!s->opt.sentinels) return true;
+    sim_each(s, t) if (knows(t, n)) return true;
+    return false;
+}
+
+/* Who has not heard of a replica when the master dies never will: masters are asked at times. */
+static bool all_know(struct sim *s)
+{
     sim_each(s, t)
     {
-        const struct sn_core *core = node_sentinel_core(t);
-        if (node_old_is(t) && t->alive && node_old_knows(t, n)) return true;
-        for (size_t i = 0; core && i < core->groups.n; i++)
-            for (size_t k = 0; k < core->groups.at[i]->replicas.n; k++) {
-                const struct sn_addr *a = &core->groups.at[i]->replicas.at[k]->addr;
-                if (names_meant(s, slice_z(a->host), a->port) == n) return true;
-            }
+        if (t->kind != NODE_SENTINEL || !t->alive) continue;
+        sim_each(s, n)
+        {
+            if (n->kind != NODE_DATA || !n->alive || check_is_agreed_master(n)) continue;
+            if (is_known(s, n) && !knows(t, n)) return false;
+        }
     }
-    return false;
+    return true;
 }
 
 static int count_known(struct sim *s)
@@ -220,6 +239,14 @@ static bool masters_reached(struct sim *s, char *why, size_t cap)
     return true;
 }
 
+static bool peace_lasts(struct sim *s)
+{
+    const struct check *c = s->check;
+    int64_t since = s->now - c->agreed_at;
+    if (since < WATCH_MS) return false;
+    return since >= TOLD_MS || c->rounds || !s->opt.last_blow || all_know(s);
+}
+
 static void look(struct sim *s, const struct sim_event *e)
 {
     struct check *c = s->check;
@@ -246,7 +273,7 @@ static void look(struct sim *s, const struct sim_event *e)
         c->known = count_known(s); /* only grows: this cannot go on for ever */
         c->agreed_at = -1; /* one that was nobody's has turned up, and must be put in order too */
         c->limit = s->now + patience(s);
-    } else if (s->now - c->agreed_at >= WATCH_MS) {
+    } else if (peace_lasts(s)) {
         if (!fine) sim_fail(s, "L1", "%s, though all was in order before", why);
         if (s->stop) return;
         if (c->rounds++ == 0 && s->opt.last_blow) {

@@ -18,13 +18,28 @@ static void look_later(struct data *d)
     sim_timer(d->node, every < 5 ? 5 : every, DATA_TAG(DATA_TAG_FENCE, 0));
 }
 
+static void count_followers(struct data *d, int64_t now)
+{
+    int64_t oldest = -1;
+    int online = 0;
+    for (struct dconn *c = d->conns; c; c = c->next) {
+        if (!c->peer || c->closing || !peer_is_replica(c->peer) || !peer_online(c->peer)) continue;
+        if (online++ == 0 || c->peer->acked_at_ms < oldest) oldest = c->peer->acked_at_ms;
+    }
+    fence_followers(&d->fence, online, oldest, now);
+    if (online) check_fence_followed(d->node);
+}
+
 /* Each entry passes here first: did the process stand still since the last one? */
 static void wake(struct data *d)
 {
     int64_t now = d->node->sim->now;
     if (now == d->fence_turn) return;
     d->fence.window = d->told_ms ? d->told_ms * 6 / 10 : WINDOW_STOCK_MS;
-    if (now - d->fence_turn >= d->fence.window) fence_slept(&d->fence, now);
+    if (now - d->fence_turn >= d->fence.window) {
+        count_followers(d, now);
+        fence_slept(&d->fence, now);
+    }
     d->fence_turn = now;
 }
 
@@ -104,15 +119,8 @@ bool data_fence_refuses(struct data *d)
 
 void data_fence_timer(struct data *d)
 {
-    int64_t oldest = -1;
-    int online = 0;
-    for (struct dconn *c = d->conns; c; c = c->next) {
-        if (!c->peer || c->closing || !peer_is_replica(c->peer) || !peer_online(c->peer)) continue;
-        if (online++ == 0 || c->peer->acked_at_ms < oldest) oldest = c->peer->acked_at_ms;
-    }
     wake(d);
-    fence_followers(&d->fence, online, oldest, d->fence_turn);
-    if (online) check_fence_followed(d->node);
+    count_followers(d, d->fence_turn);
     if (fence_look(&d->fence, d->fence_turn) && d->hand.state == HANDOVER_NONE && d->feed.open) {
         struct slice ask[] = { SLICE("REPLCONF"), SLICE("GETACK"), SLICE("*") };
         data_append_words(d, 3, ask);

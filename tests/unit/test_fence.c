@@ -165,6 +165,15 @@ START_TEST(sleep_closes_at_once)
 }
 END_TEST
 
+START_TEST(a_long_sleep_is_no_minute_without_replicas)
+{
+    struct fence f = started();
+    fence_followers(&f, 1, 8999, 200000); /* still attached, as far as it can see */
+    fence_slept(&f, 200000);
+    ck_assert_int_eq(f.state, FENCE_ALONE);
+}
+END_TEST
+
 START_TEST(who_left_is_not_counted)
 {
     struct fence f = started();
@@ -212,6 +221,7 @@ static const struct unit_case cases[] = {
     UNIT(a_replica_that_left_does_not_count),
     UNIT(hellos_of_a_majority_open),
     UNIT(sleep_closes_at_once),
+    UNIT(a_long_sleep_is_no_minute_without_replicas),
     UNIT(who_left_is_not_counted),
     UNIT(without_replicas_nobody_can_replace_us),
     UNIT(promotion_learns_its_name_anew),
