@@ -176,7 +176,7 @@ static void instance_restart(struct sn_instance *inst)
     facts_reset(inst, now);
     inst->s_down = inst->script_kill_sent = inst->rebooted = inst->foreign = false;
     inst->hello_refused = false;
-    inst->s_down_ended = inst->info_sent = inst->slaveof_at = SN_NEVER;
+    inst->s_down_ended = inst->info_sent = inst->slaveof_at = inst->astray_since = SN_NEVER;
     inst->hello_sent = inst->down_reply_at = inst->asked_at = SN_NEVER;
     inst->reconf = SN_RECONF_NONE;
     inst->reconf_since = now;

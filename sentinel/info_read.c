@@ -172,6 +172,22 @@ static void take_runid(struct sn_instance *inst, struct slice runid)
     slice_cstr(runid, inst->runid, sizeof(inst->runid));
 }
 
+/* A name belongs to one group: who stands in another master's list was led there by a name that has
+ * moved. Two groups of the same master share their replicas. */
+static bool is_anothers(const struct sn_group *g, const struct sn_addr *addr)
+{
+    const struct sn_core *core = g->core;
+    if (!sn_addr_is_name(addr)) return false;
+    for (size_t i = 0; i < core->groups.n; i++) {
+        struct sn_group *o = core->groups.at[i];
+        if (o == g || sn_addr_same(&o->master->addr, &g->master->addr)) continue;
+        if (sn_addr_same(&o->master->addr, addr) ||
+            sn_replica_find(o, slice_z(addr->host), addr->port))
+            return true;
+    }
+    return false;
+}
+
 static void discover(struct sn_group *g, const struct sn_info *info)
 {
     struct sn_core *core = g->core;
@@ -183,6 +199,7 @@ static void discover(struct sn_group *g, const struct sn_info *info)
         if (known) continue;
         if (sn_addr_set(&addr, host, info->replicas[i].port, core->saved.resolve_hostnames))
             continue;
+        if (is_anothers(g, &addr)) continue;
         struct sn_instance *r = sn_replica_add(g, &addr);
         if (!r) continue;
         sn_actions_persist(core->out);
@@ -276,6 +293,7 @@ static void learn(struct sn_instance *leads)
 {
     struct sn_group *g = leads->group;
     if (leads->facts.role != SN_ROLE_MASTER || g->amnesia || in_doubt(g)) return;
+    if (leads->astray_since != SN_NEVER && !sn_is_settled(leads)) return;
     if (leads->facts.info_at != SN_NEVER && sn_lineage_learn(leads))
         sn_actions_persist(g->core->out);
 }
@@ -283,6 +301,8 @@ static void learn(struct sn_instance *leads)
 static void check_data(struct sn_instance *inst)
 {
     struct sn_group *g = inst->group;
+    if (!sn_is_astray(inst)) inst->astray_since = SN_NEVER;
+    else if (inst->astray_since == SN_NEVER) inst->astray_since = g->core->now;
     bool amnesia = sn_amnesia(g), foreign = inst->kind == SN_REPLICA && sn_is_foreign(inst);
     if (foreign && !inst->foreign) sn_emit(g->core, SN_EVT_FOREIGN, inst, NULL);
     inst->foreign = foreign;

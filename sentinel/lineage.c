@@ -2,6 +2,8 @@
 
 #include "sentinel/addr.h"
 
+#define SETTLES_MS 10000 /* of an open connection by name: links look names up after 1, 3, 7 s */
+
 static int place(const struct sn_group *g, const char *id)
 {
     if (!id[0]) return -1;
@@ -58,20 +60,14 @@ bool sn_amnesia(const struct sn_group *g)
     return false;
 }
 
-/* The other group has it under another name: by its run id or, of a server that has just started,
- * by data that goes on from that group's and not from ours. Under the same name it is ours that the
- * other group took: to be taken back. */
-static bool belongs_to(const struct sn_group *g, const struct sn_instance *inst)
+static bool has_runid(const struct sn_group *g, const struct sn_instance *inst)
 {
-    bool same_name = false;
     for (size_t k = 0; k <= g->replicas.n; k++) {
         const struct sn_instance *o = k ? g->replicas.at[k - 1] : g->master;
-        bool same = strcmp(o->addr.host, inst->addr.host) == 0;
-        if (!same && strcmp(o->runid, inst->runid) == 0) return true;
-        same_name |= same;
+        if (strcmp(o->runid, inst->runid) == 0 && strcmp(o->addr.host, inst->addr.host) != 0)
+            return true;
     }
-    return !same_name && sn_lineage_rank(g, &inst->facts) < SN_LINEAGE_MAX &&
-           !sn_lineage_shares(inst->group, &inst->facts);
+    return false;
 }
 
 /* Under a name whose address was another's by then, a member of another group was met. */
@@ -80,14 +76,34 @@ static bool of_another_group(const struct sn_instance *inst)
     const struct sn_core *core = inst->group->core;
     if (!inst->runid[0] || !sn_addr_is_name(&inst->addr)) return false;
     for (size_t i = 0; i < core->groups.n; i++)
-        if (core->groups.at[i] != inst->group && belongs_to(core->groups.at[i], inst)) return true;
+        if (core->groups.at[i] != inst->group && has_runid(core->groups.at[i], inst)) return true;
     return false;
+}
+
+bool sn_is_astray(const struct sn_instance *inst)
+{
+    const struct sn_core *core = inst->group->core;
+    const struct sn_facts *f = &inst->facts;
+    if (!sn_addr_is_name(&inst->addr) || sn_lineage_shares(inst->group, f)) return false;
+    for (size_t i = 0; i < core->groups.n; i++) {
+        const struct sn_group *g = core->groups.at[i];
+        if (sn_lineage_rank(g, f) < SN_LINEAGE_MAX &&
+            !sn_addr_same(&g->master->addr, &inst->group->master->addr))
+            return true;
+    }
+    return false;
+}
+
+bool sn_is_settled(const struct sn_instance *inst)
+{
+    return inst->group->core->now - inst->link->conn[SN_CMD].since >= SETTLES_MS;
 }
 
 bool sn_is_foreign(const struct sn_instance *inst)
 {
     const struct sn_facts *f = &inst->facts;
     if (of_another_group(inst)) return true;
+    if (inst->astray_since != SN_NEVER) return !sn_is_settled(inst);
     return f->role_at != SN_NEVER && f->keys > 0 && f->strangers &&
            !sn_lineage_shares(inst->group, f);
 }

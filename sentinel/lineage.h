@@ -23,6 +23,11 @@ static inline bool sn_lineage_shares(const struct sn_group *g, const struct sn_f
 /* The master's latest INFO shows a history that does not go on and far fewer keys than a replica
  * has: what it would give them is a loss. */
 bool sn_amnesia(const struct sn_group *g);
+/* Under one of our names: data that goes on from another group's and not from ours. Either another
+ * server was met there, or the one that we mean, whose own master's name led elsewhere. */
+bool sn_is_astray(const struct sn_instance *inst);
+/* Its name has been looked up again since it was connected: it is the one that we mean. */
+bool sn_is_settled(const struct sn_instance *inst);
 /* A server with data of another lineage that takes part in somebody else's replication. */
 bool sn_is_foreign(const struct sn_instance *inst);
 

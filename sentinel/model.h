@@ -117,6 +117,7 @@ struct sn_instance {
     bool led;              /* it was the group's master once in this process's life */
     int64_t listed_at;     /* replicas: last time the master's INFO named it; SN_NEVER */
     bool foreign;          /* holds somebody else's data: not touched */
+    int64_t astray_since;  /* holds data of another of our groups; SN_NEVER: it does not */
     enum sn_reject reject; /* verdict of the last selection, for readers */
 
     /* peers */

@@ -199,12 +199,27 @@ static bool missed_the_switch(const struct sn_instance *r)
     return m && m != r && m->led;
 }
 
+/* Follows our master's name, which led it to another group's: its link has to be made again. */
+static void check_link(struct sn_instance *r)
+{
+    struct sn_group *g = r->group;
+    int64_t grace = 4 * g->core->params.publish_period;
+    if (r->astray_since == SN_NEVER || !r->facts.master_link_up || !up_for(r, grace)) return;
+    if (!passed(g, r->astray_since, grace) || g->master->facts.info_at < r->astray_since) return;
+    if (r->slaveof_at != SN_NEVER && !passed(g, r->slaveof_at, grace)) return;
+    if (sn_send_relink(r)) sn_emit(g->core, SN_EVT_FIX_CONFIG, r, NULL);
+}
+
 /* Follows someone else. */
 static void check_other(struct sn_instance *r)
 {
     struct sn_group *g = r->group;
     int64_t grace = g->saved.failover_timeout_ms;
-    if (!sn_master_sane(g) || follows(r, &g->master->addr)) return;
+    if (!sn_master_sane(g)) return;
+    if (follows(r, &g->master->addr)) {
+        check_link(r);
+        return;
+    }
     if (missed_the_switch(r) && g->confirmed && config_is_newest(g, r->facts.master_since)) {
         correct(r, SN_EVT_FIX_CONFIG);
         return;

@@ -130,3 +130,12 @@ bool sn_send_slaveof(struct sn_instance *inst, const struct sn_addr *to)
     inst->slaveof_at = core->now;
     return true;
 }
+
+bool sn_send_relink(struct sn_instance *inst)
+{
+    if (!sn_send(inst, SN_CMD, SN_TAG_NONE, SN_WORDS("CLIENT", "KILL", "TYPE", "master")))
+        return false;
+    sn_send_info(inst);
+    inst->slaveof_at = inst->group->core->now;
+    return true;
+}

@@ -46,5 +46,7 @@ void sn_send_greeting(struct sn_instance *inst, enum sn_conn conn);
  * behind it, so that its effect is seen one round trip later. Not sent when a vote of this step
  * could not be saved. False when not connected. */
 bool sn_send_slaveof(struct sn_instance *inst, const struct sn_addr *to);
+/* The replica makes its link anew and so looks its master's name up again; and INFO behind it. */
+bool sn_send_relink(struct sn_instance *inst);
 
 #endif

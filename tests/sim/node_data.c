@@ -135,11 +135,16 @@ static void cmd_ok(struct data *d, struct dconn *c, int argc, const struct slice
     resp_status(&d->out, SLICE("OK"));
 }
 
-/* CLIENT KILL TYPE normal|pubsub spares the caller; the others close once the request is done. */
+/* CLIENT KILL TYPE normal|pubsub spares the caller; the others close once the request is done. TYPE
+ * master ends the link. */
 static void cmd_client(struct data *d, struct dconn *c, int argc, const struct slice *argv)
 {
     bool pubsub = argc == 4 && slice_ieqz(argv[3], "pubsub");
-    if (argc == 4 && slice_ieqz(argv[1], "KILL"))
+    bool link = argc == 4 && slice_ieqz(argv[3], "master");
+    if (link && d->link_end >= 0) {
+        net_close(d->node->sim->net, d->link_end);
+        data_link_down(d, "killed");
+    } else if (argc == 4 && slice_ieqz(argv[1], "KILL"))
         for (struct dconn *o = d->conns; o; o = o->next)
             if (o != c && !o->peer && o->subscriber == pubsub) o->closing = true;
     resp_status(&d->out, SLICE("OK"));
