@@ -13,6 +13,7 @@ from story import Known, flat, tell  # noqa: E402
 TIMING = [
     Known(".*", "events .", "-odown .*", "-odown .*", "the others have switched before the failover ends"),
     Known("failover.*", "events [BC]", "-role-change slave .*", "-role-change slave .*", "INFO came before the hello"),
+    Known("failover.*", "events [BC]", "[+]sdown master .*", "[+]sdown master .*", "asked for its vote, and told, before its own time is up"),
     Known("failover.*|no good.*", "replies of .", "voted-leader=.*", "voted-leader=.*", "votes are shown for five ask-periods"),
     Known("old master back|forced.*", "events .", "[+]convert-to-slave .*", "[+]convert-to-slave .*", "one is the first to do it"),
     Known("old master back|forced.*", "events .", "[+-]role-change slave .*", "[+-]role-change slave .*",
