@@ -103,7 +103,7 @@ enum rdb_build rdb_load_zset_listpack(struct rdb_in *in, struct rdb_building *b)
 
 enum rdb_type rdb_code_of_zset(const struct entry *e)
 {
-    return zset_packed(e) ? RDB_ZSET_LISTPACK : RDB_ZSET_2;
+    return zset_is_compact(e) ? RDB_ZSET_LISTPACK : RDB_ZSET_2;
 }
 
 /* From the greatest to the least, as the reference does. */
@@ -111,8 +111,10 @@ void rdb_save_zset(struct rdb_out *o, const struct entry *e)
 {
     struct zset_iter it;
     struct zset_item item;
-    if (zset_packed(e)) {
-        rdb_put_string(o, packed_bytes(zset_packed(e)));
+    if (zset_is_compact(e)) {
+        struct packed *p = zset_to_packed(e);
+        rdb_put_string(o, packed_bytes(p));
+        packed_free(p);
         return;
     }
     rdb_put_len(o, zset_count(e));

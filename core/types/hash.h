@@ -83,7 +83,6 @@ size_t hash_past(const struct entry *e, int64_t before);
 struct hash_timed_field {
     struct slice field;
     int64_t deadline;
-    char tmp[HASH_TMP];
 };
 /* Up to `max` of them, the earliest first; lent until the next change. */
 size_t hash_earliest(const struct entry *e, int64_t before, struct hash_timed_field *out,

@@ -98,9 +98,6 @@ size_t hash_earliest(const struct entry *e, int64_t before, struct hash_timed_fi
         struct hash_timed_field *f = &out[n++];
         f->deadline = (int64_t)item.score;
         f->field = item.member;
-        if (item.member.p != item.tmp) continue;
-        memcpy(f->tmp, item.tmp, item.member.n);
-        f->field.p = f->tmp;
     }
     return n;
 }

@@ -8,7 +8,7 @@
 #include "core/base/table.h"
 #include "core/types/unique.h"
 
-enum { ZSET_PACKED, ZSET_BIG };
+enum { ZSET_ROW, ZSET_BIG };
 
 struct big {
     struct table names; /* of struct zmember, which the tree orders */
@@ -18,9 +18,9 @@ struct big {
 
 static const struct type_limits defaults = TYPE_LIMITS_DEFAULT;
 
-static struct packed *packed_of(const struct entry *e) { return entry_ptr(e); }
+static struct zrow *row_of(const struct entry *e) { return entry_ptr(e); }
 static struct big *big_of(const struct entry *e) { return entry_ptr(e); }
-static bool is_packed(const struct entry *e) { return e->encoding == ZSET_PACKED; }
+static bool is_row(const struct entry *e) { return e->encoding == ZSET_ROW; }
 
 /* ---- the name table ---- */
 
@@ -76,79 +76,18 @@ static void big_drop(struct big *b, struct zmember *m)
     zmember_free(m);
 }
 
-/* ---- the packed form: positions of members; the score stands behind its member ---- */
+/* ---- the row ---- */
 
-static double score_at(const struct packed *p, size_t at)
+static bool precedes(const struct zrow_at *a, double score, struct slice member)
 {
-    struct packed_item item = packed_get(p, packed_next(p, at));
-    double score = 0;
-    if (!item.s) return (double)item.i;
-    must(num_to_double(slice_of(item.s, item.n), &score));
-    return score;
+    return a->score < score || (a->score == score && slice_cmp(a->member, member) < 0);
 }
 
-static size_t pair_next(const struct packed *p, size_t at)
+static void row_add(struct zrow **r, double score, struct slice member)
 {
-    return packed_next(p, packed_next(p, at));
-}
-
-static size_t pair_prev(const struct packed *p, size_t at)
-{
-    size_t score = packed_prev(p, at);
-    return score ? packed_prev(p, score) : 0;
-}
-
-static size_t pair_last(const struct packed *p)
-{
-    size_t score = packed_last(p);
-    return score ? packed_prev(p, score) : 0;
-}
-
-static size_t pair_find(const struct packed *p, struct slice member)
-{
-    size_t first = packed_first(p);
-    return first ? packed_find(p, first, member, 1) : 0;
-}
-
-static size_t pair_rank(const struct packed *p, size_t at)
-{
-    size_t rank = 0;
-    for (size_t i = packed_first(p); i != at; i = pair_next(p, i)) rank++;
-    return rank;
-}
-
-#define WHOLE_MAX ((double)((int64_t)1 << 62))
-
-bool zset_score_is_whole(double score, int64_t *out)
-{
-    if (!(score >= -WHOLE_MAX && score <= WHOLE_MAX)) return false;
-    *out = (int64_t)score;
-    return score == (double)*out;
-}
-
-static void pair_insert(struct packed **p, size_t before, double score, struct slice member)
-{
-    size_t at = packed_insert(p, before, member);
-    size_t behind = packed_next(*p, at);
-    int64_t whole;
-    if (zset_score_is_whole(score, &whole)) {
-        packed_insert_int(p, behind, whole);
-    } else {
-        char text[NUM_DOUBLE_MAX];
-        size_t n = num_from_double(text, score);
-        packed_insert(p, behind, slice_of(text, n));
-    }
-}
-
-static void pair_add(struct packed **p, double score, struct slice member)
-{
-    char tmp[PACKED_TMP];
-    size_t at = packed_first(*p);
-    for (; at; at = pair_next(*p, at)) {
-        double s = score_at(*p, at);
-        if (s > score || (s == score && slice_cmp(packed_text(*p, at, tmp), member) > 0)) break;
-    }
-    pair_insert(p, at, score, member);
+    struct zrow_at a = zrow_first(*r);
+    while (a.member.p && precedes(&a, score, member)) a = zrow_next(*r, &a);
+    zrow_insert(r, &a, score, member);
 }
 
 /* ---- life ---- */
@@ -162,89 +101,155 @@ struct entry *zset_new(struct slice key, struct slice sample, size_t hint, int64
     bool small = l->zset_max_listpack_entries > 0 &&
                  hint <= (uint64_t)l->zset_max_listpack_entries &&
                  sample.n <= (uint64_t)l->zset_max_listpack_value;
-    if (small) return entry_new_ptr(key, VALUE_ZSET, ZSET_PACKED, packed_new(), deadline);
+    if (small) return entry_new_ptr(key, VALUE_ZSET, ZSET_ROW, zrow_new(), deadline);
     return entry_new_ptr(key, VALUE_ZSET, ZSET_BIG, big_new(&l->hash), deadline);
 }
 
-static struct big *big_from_packed(const struct packed *p, const struct hash_key *hash)
+static struct big *big_from_row(const struct zrow *r, const struct hash_key *hash)
 {
-    char tmp[PACKED_TMP];
     struct big *b = big_new(hash);
-    table_reserve(&b->names, packed_count(p) / 2 + 1);
-    for (size_t at = packed_first(p); at; at = pair_next(p, at))
-        big_add(b, score_at(p, at), packed_text(p, at, tmp));
+    table_reserve(&b->names, zrow_count(r) + 1);
+    for (struct zrow_at a = zrow_first(r); a.member.p; a = zrow_next(r, &a))
+        big_add(b, a.score, a.member);
     return b;
 }
 
 static void grow(struct value *v, const struct type_limits *l)
 {
-    struct packed *p = packed_of(v->e);
-    struct big *b = big_from_packed(p, &l->hash);
+    struct zrow *r = row_of(v->e);
+    struct big *b = big_from_row(r, &l->hash);
     value_become(v, &(struct value_form){ .encoding = ZSET_BIG,
                                           .flags = ENTRY_WORD | ENTRY_OWNS,
                                           .word = (uintptr_t)b });
-    packed_free(p);
+    zrow_free(r);
 }
 
-/* Pairs, numbers as scores, in order, no member twice. Sets *longest. */
-static bool packed_is_zset(const struct packed *p, size_t *longest)
+/* ---- the listpack: member, score, member, score ... ---- */
+
+#define PACKED_SMALL_MAX (ZROW_MAX / 8) /* so much of a listpack always fits a row */
+
+/* The pair that was read last, and the longest member. */
+struct pairs {
+    struct slice member;
+    double score;
+    size_t longest;
+};
+
+static bool follows(const struct pairs *last, double score, struct slice member)
+{
+    if (!last->member.p || score > last->score) return true;
+    return score == last->score && slice_cmp(member, last->member) > 0;
+}
+
+static bool score_of(const struct packed *p, size_t at, double *score)
+{
+    struct packed_item item = packed_get(p, at);
+    if (item.s) return num_to_double(slice_of(item.s, item.n), score);
+    *score = (double)item.i;
+    return true;
+}
+
+/* Pairs, numbers as scores, in order. They go to `m`, unless it is NULL. Sets *longest. */
+static bool read_pairs(const struct packed *p, struct zrow_maker *m, size_t *longest)
 {
     char tmp[2][PACKED_TMP];
-    struct slice last = { NULL, 0 };
-    double last_score = 0;
     unsigned turn = 0;
+    struct pairs last = { .longest = 0 };
     if (packed_count(p) % 2) return false;
-    *longest = 0;
-    for (size_t at = packed_first(p); at; at = pair_next(p, at), turn ^= 1) {
-        char text[2][PACKED_TMP];
-        struct slice score_text = packed_text(p, packed_next(p, at), text[0]);
-        struct slice name = packed_text(p, at, tmp[turn]);
+    for (size_t at = packed_first(p); at; turn ^= 1) {
+        struct slice member = packed_text(p, at, tmp[turn]);
+        size_t behind = packed_next(p, at);
         double score;
-        if (!num_to_double(score_text, &score)) return false;
-        if (last.p && (score < last_score || (score == last_score && slice_cmp(name, last) <= 0)))
-            return false;
-        if (name.n > *longest) *longest = name.n;
-        last = name;
-        last_score = score;
+        if (!score_of(p, behind, &score) || !follows(&last, score, member)) return false;
+        if (m) zrow_maker_add(m, score, member);
+        last = (struct pairs){ member, score, member.n > last.longest ? member.n : last.longest };
+        at = packed_next(p, behind);
     }
+    *longest = last.longest;
     return true;
+}
+
+static struct big *big_from_packed(const struct packed *p, const struct hash_key *hash)
+{
+    char tmp[PACKED_TMP];
+    double score = 0;
+    struct big *b = big_new(hash);
+    table_reserve(&b->names, packed_count(p) / 2 + 1);
+    for (size_t at = packed_first(p); at;) {
+        size_t behind = packed_next(p, at);
+        must(score_of(p, behind, &score));
+        big_add(b, score, packed_text(p, at, tmp));
+        at = packed_next(p, behind);
+    }
+    return b;
 }
 
 struct entry *zset_new_packed(struct slice key, struct packed *p, int64_t deadline,
                               const struct type_limits *limits)
 {
     const struct type_limits *l = given(limits);
+    struct entry *e = NULL;
+    struct zrow_maker m = { .row = NULL };
     size_t longest;
-    if (!packed_is_zset(p, &longest) || !packed_names_differ(p, 2)) {
-        packed_free(p);
-        return NULL;
+    bool few = packed_count(p) / 2 <= (uint64_t)l->zset_max_listpack_entries &&
+               packed_size(p) < PACKED_SMALL_MAX;
+    if (few) zrow_maker_start(&m, packed_size(p));
+    if (read_pairs(p, few ? &m : NULL, &longest) && packed_names_differ(p, 2)) {
+        if (few && longest <= (uint64_t)l->zset_max_listpack_value)
+            e = entry_new_ptr(key, VALUE_ZSET, ZSET_ROW, zrow_maker_take(&m), deadline);
+        else
+            e = entry_new_ptr(key, VALUE_ZSET, ZSET_BIG, big_from_packed(p, &l->hash), deadline);
     }
-    if (packed_count(p) / 2 <= (uint64_t)l->zset_max_listpack_entries &&
-        longest <= (uint64_t)l->zset_max_listpack_value)
-        return entry_new_ptr(key, VALUE_ZSET, ZSET_PACKED, p, deadline);
-    struct big *b = big_from_packed(p, &l->hash);
+    zrow_free(m.row);
     packed_free(p);
-    return entry_new_ptr(key, VALUE_ZSET, ZSET_BIG, b, deadline);
+    return e;
 }
 
-const struct packed *zset_packed(const struct entry *e)
+#define WHOLE_MAX ((double)((int64_t)1 << 62))
+
+bool zset_score_is_whole(double score, int64_t *out)
 {
-    return is_packed(e) ? packed_of(e) : NULL;
+    if (!(score >= -WHOLE_MAX && score <= WHOLE_MAX)) return false;
+    *out = (int64_t)score;
+    return score == (double)*out;
 }
+
+static void append_pair(struct packed **p, double score, struct slice member)
+{
+    char text[NUM_DOUBLE_MAX];
+    int64_t whole;
+    packed_append(p, member);
+    if (zset_score_is_whole(score, &whole))
+        packed_append_int(p, whole);
+    else
+        packed_append(p, slice_of(text, num_from_double(text, score)));
+}
+
+struct packed *zset_to_packed(const struct entry *e)
+{
+    struct packed *p = packed_new();
+    const struct zrow *r = row_of(e);
+    for (struct zrow_at a = zrow_first(r); a.member.p; a = zrow_next(r, &a))
+        append_pair(&p, a.score, a.member);
+    return p;
+}
+
+bool zset_is_compact(const struct entry *e) { return is_row(e); }
 
 /* ---- reading ---- */
 
 size_t zset_count(const struct entry *e)
 {
-    return is_packed(e) ? packed_count(packed_of(e)) / 2 : table_count(&big_of(e)->names);
+    return is_row(e) ? zrow_count(row_of(e)) : table_count(&big_of(e)->names);
 }
 
 bool zset_score(const struct entry *e, struct slice member, double *score)
 {
-    if (is_packed(e)) {
-        size_t at = pair_find(packed_of(e), member);
-        if (at) *score = score_at(packed_of(e), at);
-        return at != 0;
+    if (is_row(e)) {
+        struct zrow_at a;
+        bool found = zrow_find(row_of(e), member, &a, NULL);
+        if (found) *score = a.score;
+        return found;
     }
     const struct zmember *m = big_find(big_of(e), member);
     if (m) *score = m->score;
@@ -253,12 +258,11 @@ bool zset_score(const struct entry *e, struct slice member, double *score)
 
 bool zset_rank(const struct entry *e, struct slice member, size_t *rank, double *score)
 {
-    if (is_packed(e)) {
-        size_t at = pair_find(packed_of(e), member);
-        if (!at) return false;
-        *score = score_at(packed_of(e), at);
-        *rank = pair_rank(packed_of(e), at);
-        return true;
+    if (is_row(e)) {
+        struct zrow_at a;
+        bool found = zrow_find(row_of(e), member, &a, rank);
+        if (found) *score = a.score;
+        return found;
     }
     const struct zmember *m = big_find(big_of(e), member);
     if (!m) return false;
@@ -270,48 +274,56 @@ bool zset_rank(const struct entry *e, struct slice member, size_t *rank, double 
 
 void zset_iter_start(struct zset_iter *it, const struct entry *e, size_t rank, bool reverse)
 {
-    it->packed = zset_packed(e);
+    it->row = is_row(e) ? row_of(e) : NULL;
     it->reverse = reverse;
     it->live = rank < zset_count(e);
     if (!it->live) return;
-    if (it->packed)
-        it->at = packed_seek(it->packed, (int64_t)rank * 2);
-    else
+    if (!it->row)
         ztree_seek(&big_of(e)->order, rank, &it->cursor);
+    else if (reverse)
+        zrow_down_start(&it->down, rank);
+    else
+        it->at = zrow_seek(it->row, rank);
+}
+
+static bool row_iter_next(struct zset_iter *it, struct zset_item *out)
+{
+    struct zrow_at a;
+    if (it->reverse) {
+        zrow_down_next(&it->down, it->row, &a);
+        it->live = it->down.left != 0;
+    } else {
+        a = it->at;
+        it->at = zrow_next(it->row, &a);
+        it->live = it->at.member.p != NULL;
+    }
+    *out = (struct zset_item){ a.member, a.score };
+    return true;
 }
 
 bool zset_iter_next(struct zset_iter *it, struct zset_item *out)
 {
     if (!it->live) return false;
-    if (it->packed) {
-        out->member = packed_text(it->packed, it->at, out->tmp);
-        out->score = score_at(it->packed, it->at);
-        it->at = it->reverse ? pair_prev(it->packed, it->at) : pair_next(it->packed, it->at);
-        it->live = it->at != 0;
-        return true;
-    }
+    if (it->row) return row_iter_next(it, out);
     const struct zmember *m = ztree_here(&it->cursor);
-    out->member = zmember_name(m);
-    out->score = m->score;
+    *out = (struct zset_item){ zmember_name(m), m->score };
     it->live = it->reverse ? ztree_prev(&it->cursor) : ztree_next(&it->cursor);
     return true;
 }
 
-/* Members before the place, in the packed form. */
-static size_t packed_rank(const struct packed *p, const struct ztree_place *place)
+/* Members before the place, in the row. */
+static size_t row_rank(const struct zrow *r, const struct ztree_place *place)
 {
     size_t rank = 0;
-    for (size_t at = packed_first(p); at; at = pair_next(p, at), rank++) {
-        double s = score_at(p, at);
-        if (place->after ? s > place->score : s >= place->score) break;
-    }
+    for (struct zrow_at a = zrow_first(r); a.member.p; a = zrow_next(r, &a), rank++)
+        if (place->after ? a.score > place->score : a.score >= place->score) break;
     return rank;
 }
 
 static size_t rank_by_score(const struct entry *e, double score, bool after)
 {
     struct ztree_place p = { .by = ZTREE_BY_SCORE, .score = score, .after = after };
-    return is_packed(e) ? packed_rank(packed_of(e), &p) : ztree_rank(&big_of(e)->order, &p);
+    return is_row(e) ? row_rank(row_of(e), &p) : ztree_rank(&big_of(e)->order, &p);
 }
 
 struct zset_span zset_by_score(const struct entry *e, const struct zset_scores *r)
@@ -348,33 +360,40 @@ static bool names_are_empty(const struct zset_names *r)
 }
 
 /* A plain walk, since members of unequal scores have no order of names. */
-static struct zset_span packed_by_name(const struct packed *p, const struct zset_names *r,
-                                       bool reverse)
+static struct zset_span row_by_name(const struct entry *e, const struct zset_names *r,
+                                    bool reverse)
 {
-    char tmp[PACKED_TMP];
-    struct zset_span s = { 0, 0 };
-    size_t first = packed_first(p), last = pair_last(p);
-    if (!first || !reaches_min(packed_text(p, last, tmp), r) ||
-        !within_max(packed_text(p, first, tmp), r))
-        return s;
-    size_t at = reverse ? last : first;
-    s.start = reverse ? packed_count(p) / 2 - 1 : 0;
-    if (!reverse) {
-        for (; at && !reaches_min(packed_text(p, at, tmp), r); at = pair_next(p, at)) s.start++;
-        for (; at && within_max(packed_text(p, at, tmp), r); at = pair_next(p, at)) s.n++;
-        return s;
+    struct zset_iter it;
+    struct zset_item item;
+    size_t before = 0, n = 0, count = zset_count(e);
+    zset_iter_start(&it, e, reverse ? count - 1 : 0, reverse);
+    while (zset_iter_next(&it, &item)) {
+        bool reached = n || (reverse ? within_max(item.member, r) : reaches_min(item.member, r));
+        if (!reached)
+            before++;
+        else if (reverse ? reaches_min(item.member, r) : within_max(item.member, r))
+            n++;
+        else
+            break;
     }
-    for (; at && !within_max(packed_text(p, at, tmp), r); at = pair_prev(p, at)) s.start--;
-    for (; at && reaches_min(packed_text(p, at, tmp), r); at = pair_prev(p, at)) s.n++;
-    s.start = s.start + 1 - s.n;
-    return s;
+    return (struct zset_span){ reverse ? count - before - n : before, n };
+}
+
+/* The ends tell: whoever asks of unequal scores gets nothing unless both are within. */
+static bool row_ends_reach(const struct entry *e, const struct zset_names *r)
+{
+    struct zset_iter last;
+    struct zset_item item;
+    zset_iter_start(&last, e, zset_count(e) - 1, true);
+    return zset_iter_next(&last, &item) && reaches_min(item.member, r) &&
+           within_max(zrow_first(row_of(e)).member, r);
 }
 
 struct zset_span zset_by_name(const struct entry *e, const struct zset_names *r, bool reverse)
 {
     struct zset_span none = { 0, 0 };
     if (names_are_empty(r)) return none;
-    if (is_packed(e)) return packed_by_name(packed_of(e), r, reverse);
+    if (is_row(e)) return row_ends_reach(e, r) ? row_by_name(e, r, reverse) : none;
     const struct ztree *t = &big_of(e)->order;
     size_t from = 0, to = ztree_count(t);
     if (!r->min_end)
@@ -413,7 +432,7 @@ static void scan_one(void *app, void *entry)
 uint64_t zset_scan(const struct entry *e, uint64_t cursor, uint64_t count,
                    void (*fn)(void *app, const struct zset_item *item), void *app)
 {
-    if (is_packed(e)) {
+    if (is_row(e)) {
         struct zset_iter it;
         struct zset_item item;
         zset_iter_start(&it, e, 0, false);
@@ -439,23 +458,22 @@ static enum zset_did decide(double old, double *score, unsigned how)
     return *score != old ? ZSET_MOVED : ZSET_SAME;
 }
 
-static enum zset_did packed_change(struct value *v, size_t at, double *score, struct slice member,
-                                   unsigned how)
+static enum zset_did row_change(struct value *v, const struct zrow_at *at, double *score,
+                                struct slice member, unsigned how)
 {
-    struct packed *p = packed_of(v->e);
-    enum zset_did did = decide(score_at(p, at), score, how);
+    struct zrow *r = row_of(v->e);
+    enum zset_did did = decide(at->score, score, how);
     if (did != ZSET_MOVED) return did;
-    packed_delete(&p, at, 2);
-    pair_add(&p, *score, member);
-    *entry_word(v->e) = (uintptr_t)p;
+    zrow_remove(&r, at, 1);
+    row_add(&r, *score, member);
+    *entry_word(v->e) = (uintptr_t)r;
     return did;
 }
 
-static bool fits(const struct packed *p, struct slice member, const struct type_limits *l)
+static bool fits(const struct zrow *r, struct slice member, const struct type_limits *l)
 {
-    return packed_count(p) / 2 + 1 <= (uint64_t)l->zset_max_listpack_entries &&
-           member.n <= (uint64_t)l->zset_max_listpack_value &&
-           packed_takes(p, member.n + NUM_DOUBLE_MAX + 16);
+    return zrow_count(r) + 1 <= (uint64_t)l->zset_max_listpack_entries &&
+           member.n <= (uint64_t)l->zset_max_listpack_value && zrow_takes(r, member.n);
 }
 
 static enum zset_did big_change(struct value *v, struct zmember *m, double *score, unsigned how)
@@ -472,14 +490,14 @@ static enum zset_did big_change(struct value *v, struct zmember *m, double *scor
 static enum zset_did change(struct value *v, double *score, struct slice member, unsigned how,
                             const struct type_limits *l)
 {
-    if (is_packed(v->e)) {
-        size_t at = pair_find(packed_of(v->e), member);
-        if (at) return packed_change(v, at, score, member, how);
+    if (is_row(v->e)) {
+        struct zrow *r = row_of(v->e);
+        struct zrow_at at;
+        if (zrow_find(r, member, &at, NULL)) return row_change(v, &at, score, member, how);
         if (how & ZSET_XX) return ZSET_REFUSED;
-        if (fits(packed_of(v->e), member, l)) {
-            struct packed *p = packed_of(v->e);
-            pair_add(&p, *score, member);
-            *entry_word(v->e) = (uintptr_t)p;
+        if (fits(r, member, l)) {
+            row_add(&r, *score, member);
+            *entry_word(v->e) = (uintptr_t)r;
             return ZSET_ADDED;
         }
         grow(v, l);
@@ -503,12 +521,12 @@ enum zset_did zset_add(struct value *v, double score, struct slice member, unsig
 
 bool zset_remove(struct value *v, struct slice member)
 {
-    if (is_packed(v->e)) {
-        struct packed *p = packed_of(v->e);
-        size_t at = pair_find(p, member);
-        if (!at) return false;
-        packed_delete(&p, at, 2);
-        *entry_word(v->e) = (uintptr_t)p;
+    if (is_row(v->e)) {
+        struct zrow *r = row_of(v->e);
+        struct zrow_at at;
+        if (!zrow_find(r, member, &at, NULL)) return false;
+        zrow_remove(&r, &at, 1);
+        *entry_word(v->e) = (uintptr_t)r;
         return true;
     }
     struct zmember *m = big_find(big_of(v->e), member);
@@ -518,10 +536,11 @@ bool zset_remove(struct value *v, struct slice member)
 
 void zset_remove_span(struct value *v, struct zset_span span)
 {
-    if (is_packed(v->e)) {
-        struct packed *p = packed_of(v->e);
-        packed_delete_range(&p, (int64_t)span.start * 2, span.n * 2);
-        *entry_word(v->e) = (uintptr_t)p;
+    if (is_row(v->e)) {
+        struct zrow *r = row_of(v->e);
+        struct zrow_at at = zrow_seek(r, span.start);
+        zrow_remove(&r, &at, span.n);
+        *entry_word(v->e) = (uintptr_t)r;
         return;
     }
     struct big *b = big_of(v->e);
@@ -537,7 +556,7 @@ static bool fits_all(const struct entry *e, const struct type_limits *l)
     zset_iter_start(&it, e, 0, false);
     while (zset_iter_next(&it, &item)) {
         bytes += item.member.n;
-        if (item.member.n > (uint64_t)l->zset_max_listpack_value || bytes > PACKED_MAX / 2)
+        if (item.member.n > (uint64_t)l->zset_max_listpack_value || bytes > ZROW_MAX / 2)
             return false;
     }
     return true;
@@ -547,35 +566,36 @@ void zset_settle(struct value *v, const struct type_limits *limits)
 {
     struct zset_iter it;
     struct zset_item item;
-    if (is_packed(v->e) || !fits_all(v->e, given(limits))) return;
+    if (is_row(v->e) || !fits_all(v->e, given(limits))) return;
     struct big *b = big_of(v->e);
-    struct packed *p = packed_new();
+    struct zrow_maker m;
+    zrow_maker_start(&m, 0);
     zset_iter_start(&it, v->e, 0, false);
-    while (zset_iter_next(&it, &item)) pair_insert(&p, 0, item.score, item.member);
-    value_become(v, &(struct value_form){ .encoding = ZSET_PACKED,
+    while (zset_iter_next(&it, &item)) zrow_maker_add(&m, item.score, item.member);
+    value_become(v, &(struct value_form){ .encoding = ZSET_ROW,
                                           .flags = ENTRY_WORD | ENTRY_OWNS,
-                                          .word = (uintptr_t)p });
+                                          .word = (uintptr_t)zrow_maker_take(&m) });
     big_free(b);
 }
 
-/* ---- the row ---- */
+/* ---- the type's row ---- */
 
 static const char *ops_encoding(const struct entry *e)
 {
-    return is_packed(e) ? "listpack" : "skiplist";
+    return is_row(e) ? "listpack" : "skiplist";
 }
 
 static void ops_free(uint8_t encoding, void *ptr)
 {
-    if (encoding == ZSET_PACKED)
-        packed_free(ptr);
+    if (encoding == ZSET_ROW)
+        zrow_free(ptr);
     else
         big_free(ptr);
 }
 
 static void *ops_copy(uint8_t encoding, const void *ptr)
 {
-    if (encoding == ZSET_PACKED) return packed_copy(ptr);
+    if (encoding == ZSET_ROW) return zrow_copy(ptr);
     const struct big *from = ptr;
     struct big *to = big_new(&from->hash);
     struct ztree_cursor c;
@@ -589,7 +609,7 @@ static void *ops_copy(uint8_t encoding, const void *ptr)
 
 static size_t ops_mem(uint8_t encoding, const void *ptr, size_t samples)
 {
-    if (encoding == ZSET_PACKED) return packed_mem(ptr);
+    if (encoding == ZSET_ROW) return zrow_mem(ptr);
     const struct big *b = ptr;
     size_t n = table_count(&b->names), seen = 0, bytes = 0;
     struct ztree_cursor c;
@@ -604,12 +624,12 @@ static size_t ops_mem(uint8_t encoding, const void *ptr, size_t samples)
 
 static size_t ops_effort(uint8_t encoding, const void *ptr)
 {
-    return encoding == ZSET_PACKED ? 1 : table_count(&((const struct big *)ptr)->names);
+    return encoding == ZSET_ROW ? 1 : table_count(&((const struct big *)ptr)->names);
 }
 
 static const struct table *ops_place(const struct entry *e, struct slice member, uint64_t *hash)
 {
-    if (is_packed(e)) return NULL;
+    if (is_row(e)) return NULL;
     struct big *b = big_of(e);
     *hash = hash_bytes(member.p, member.n, &b->hash);
     return &b->names;

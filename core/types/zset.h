@@ -1,15 +1,15 @@
 /* zset: members with a score, in the order of scores, then of names.
  *
- * Encodings (hidden; their names are listpack, skiplist): member and score side by side in one
- * `struct packed`, in order, up to the limits; beyond, a name table and a counting tree (ztree.h)
- * over one block a member. Conversion happens inside, and only towards the big form
- * (but for zset_settle).
+ * Encodings (hidden; their names are listpack, skiplist): one block in order (zrow.h) up to the
+ * limits; beyond, a name table and a counting tree (ztree.h) over one block a member. Conversion
+ * happens inside, and only towards the big form (but for zset_settle). Files and payloads have the
+ * small form as a listpack, which is made and taken apart here.
  * All ranges are ranges of ranks: bounds by score or by name become ranks first (zset_by_score,
  * zset_by_name), in O(log n) in the big form.
  * Readers take an entry, changes a handle; both must be of type zset. A change never moves the
  * entry. The last member's removal leaves an empty zset: the caller removes the key. Slices given
- * must not lie in the value itself; slices got are lent until the next change or the next use of
- * their `tmp`. The keyspace's ks_changed() is the caller's to call. Scores are never NaN. Pure.
+ * must not lie in the value itself; slices got are lent until the next change. The keyspace's
+ * ks_changed() is the caller's to call. Scores are never NaN. Pure.
  * Tests: unit/zset (differential against an array), compat/test_zsets. */
 #ifndef CORE_TYPES_ZSET_H
 #define CORE_TYPES_ZSET_H
@@ -18,9 +18,8 @@
 #include "core/types/limits.h"
 #include "core/types/packed.h"
 #include "core/types/value.h"
+#include "core/types/zrow.h"
 #include "core/types/ztree.h"
-
-#define ZSET_TMP PACKED_TMP /* room that a reader lends for the digits of an integer */
 
 /* --- life --------------------------------------------------------------------------------- */
 /* Empty, in the form for about `hint` members of which one is `sample`. To fill it before it is
@@ -31,8 +30,9 @@ struct entry *zset_new(struct slice key, struct slice sample, size_t hint, int64
  * limits it becomes big. NULL, and the packed is freed: it is not such a packed. */
 struct entry *zset_new_packed(struct slice key, struct packed *p, int64_t deadline,
                               const struct type_limits *limits);
-/* The compact form; NULL: it has another one. */
-const struct packed *zset_packed(const struct entry *e);
+bool zset_is_compact(const struct entry *e);
+/* What zset_new_packed takes, of a compact one; the caller's to free. */
+struct packed *zset_to_packed(const struct entry *e);
 
 /* --- reading ------------------------------------------------------------------------------ */
 size_t zset_count(const struct entry *e);
@@ -42,13 +42,15 @@ bool zset_rank(const struct entry *e, struct slice member, size_t *rank, double 
 struct zset_item {
     struct slice member;
     double score;
-    char tmp[ZSET_TMP];
 };
 /* Ranks `rank` and on, upwards or (reverse) downwards from it. Nothing may be changed meanwhile. */
 struct zset_iter {
-    const struct packed *packed;
-    size_t at;
-    struct ztree_cursor cursor;
+    const struct zrow *row; /* of a compact one, NULL otherwise */
+    union {
+        struct zrow_at at;
+        struct zrow_down down;
+        struct ztree_cursor cursor;
+    };
     bool reverse, live;
 };
 void zset_iter_start(struct zset_iter *it, const struct entry *e, size_t rank, bool reverse);
@@ -102,7 +104,7 @@ void zset_remove_span(struct value *v, struct zset_span span);
 /* A big one that is within the limits becomes compact: for results that were built big. */
 void zset_settle(struct value *v, const struct type_limits *limits);
 
-/* The compact form keeps whole scores up to 2^62 as integers, 0 without a sign. */
+/* Such scores stand as integers in a listpack, and in what ZSCAN says of a compact one. */
 bool zset_score_is_whole(double score, int64_t *out);
 
 extern const struct type_ops zset_ops;

@@ -309,7 +309,7 @@ static void random_distinct(struct call *c, const struct value *v, uint64_t n, b
     size_t count = zset_count(v->e);
     if (n > count) n = count;
     zset_reply_header(c, n, with_scores);
-    if (zset_packed(v->e) || n * WALK_BELOW > count)
+    if (zset_is_compact(v->e) || n * WALK_BELOW > count)
         random_by_walk(c, v, n, with_scores);
     else
         random_by_rank(c, v, n, with_scores);
@@ -384,7 +384,7 @@ static void cmd_zscan(struct call *c)
     uint64_t cursor;
     if (!scan_cursor_arg(c, 2, &cursor) || !keyed_read(c, 1, VALUE_ZSET, &v)) return;
     if (v.e && !scan_options_arg(c, 3, 0, &s.options, NULL)) return;
-    s.compact = v.e && zset_packed(v.e);
+    s.compact = v.e && zset_is_compact(v.e);
     cursor = v.e ? zset_scan(v.e, cursor, s.options.count, scan_item, &s) : 0;
     scan_reply(c, cursor, &s.out);
 }

@@ -34,6 +34,7 @@ struct walk {
     bool plain;
     struct zset_iter z;
     struct set_iter s;
+    char digits[SET_TMP]; /* of a set's member that is an integer, until the next one */
 };
 
 static void walk_start(struct walk *w, const struct entry *e)
@@ -51,7 +52,7 @@ static bool walk_next(struct walk *w, struct zset_item *out)
 {
     if (!w->plain) return zset_iter_next(&w->z, out);
     out->score = 1;
-    return set_iter_next(&w->s, out->tmp, &out->member);
+    return set_iter_next(&w->s, w->digits, &out->member);
 }
 
 static void walk_end(struct walk *w)

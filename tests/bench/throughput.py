@@ -98,7 +98,7 @@ def main():
             tests = ALL if a.tests == "all" else a.tests
             ratios = {}
             for depth in map(int, a.depths.split(",")):
-                for test in tests.split(","):
+                for test in tests.upper().split(","):
                     got = {x.name: [] for x in all_peers}
                     n = a.requests if depth > 1 else a.requests // 4
                     for _ in range(a.rounds):

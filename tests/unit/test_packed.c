@@ -295,7 +295,7 @@ END_TEST
 
 START_TEST(packed_names_that_come_twice_are_seen)
 {
-    static const size_t sizes[] = { 1, 2, 10, 24, 25, 300 };
+    static const size_t sizes[] = { 1, 2, 10, 255, 256, 257, 300 };
     for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
         for (unsigned step = 1; step <= 3; step++) {
             struct packed *p = packed_new();

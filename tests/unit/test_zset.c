@@ -8,10 +8,11 @@
 /* --- the plain model: an array in order ----------------------------------------------------- */
 
 #define MODEL_MAX 3000
+#define NAME_MAX_SIZE 64
 
 struct pair {
     double score;
-    char name[24];
+    char name[NAME_MAX_SIZE];
 };
 
 struct model {
@@ -100,6 +101,11 @@ static double some_score(struct rng *r)
 {
     static const double odd[] = { INFINITY, -INFINITY, 0.1, 1e300, -2.5, 4503599627370497.0, 1e17 };
     if (rng_below(r, 10) == 0) return odd[rng_below(r, sizeof(odd) / sizeof(odd[0]))];
+    if (rng_below(r, 3) == 0) { /* steps of each width, from below 0 too */
+        double wide = (double)(rng_next(r) >> (11 + rng_below(r, 53)));
+        return rng_below(r, 4) ? wide : -wide;
+    }
+    if (rng_below(r, 8) == 0) return (double)rng_below(r, 1000) / 8;
     return (double)rng_below(r, 30);
 }
 
@@ -138,6 +144,16 @@ static void drop_span(struct value *v, struct model *m, struct rng *r)
     for (size_t i = 0; i < s.n; i++) model_remove(m, s.start);
 }
 
+/* The empty one, numbers, and lengths on both sides of 31. */
+static void name_make(char name[NAME_MAX_SIZE], int k)
+{
+    static const int widths[] = { 1, 1, 8, 30, 31, 32, 60 };
+    if (k == 0)
+        name[0] = 0;
+    else
+        snprintf(name, NAME_MAX_SIZE, "%s%0*d", k % 2 ? "" : "n", widths[k % 7], k);
+}
+
 static void walk(uint64_t seed, const struct type_limits *l, size_t names, int steps)
 {
     struct rng r;
@@ -146,9 +162,9 @@ static void walk(uint64_t seed, const struct type_limits *l, size_t names, int s
     rng_seed(&r, seed);
     v.e = zset_new(SLICE("key"), SLICE("x"), 1, ENTRY_NO_DEADLINE, l);
     for (int step = 0; step < steps; step++) {
-        char name[24];
+        char name[NAME_MAX_SIZE];
         int k = (int)rng_below(&r, names);
-        snprintf(name, sizeof(name), "%s%d", k % 2 ? "" : "n", k);
+        name_make(name, k);
         unsigned what = (unsigned)rng_below(&r, 100);
         if (what < 75) {
             one_add(&v, m, &r, name, l);
@@ -268,7 +284,7 @@ START_TEST(packed_from_outside)
          l.zset_max_listpack_entries++) {
         struct entry *e = zset_new_packed(SLICE("k"), packed_words(good), ENTRY_NO_DEADLINE, &l);
         ck_assert(e && zset_count(e) == 4);
-        ck_assert((zset_packed(e) != NULL) == (l.zset_max_listpack_entries == 4));
+        ck_assert(zset_is_compact(e) == (l.zset_max_listpack_entries == 4));
         entry_free(e);
     }
 }
