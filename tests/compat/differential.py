@@ -83,8 +83,15 @@ class Author:
             if r.random() < 0.15:
                 items.append(("check",))
         items.append(("check",))
+        items = [x for item in items for x in self.with_errno_cleared(item)]
         heard = {"notify-keyspace-events": r.choice(["KEA", "", ""])}
         return items, {**r.choice(LIMITS), **heard}
+
+    @staticmethod
+    def with_errno_cleared(item):
+        """A SORT that stores must do the same in both: diff_known.sort_errno. Reading a score clears errno there."""
+        stores = item[0] == "cmd" and item[2][0].upper() == b"SORT" and b"STORE" in [w.upper() for w in item[2]]
+        return [("cmd", item[1], [b"ZADD", b"errno", b"XX", b"0", b"m"]), item] if stores else [item]
 
     def command(self):
         return self.grammar.command(self.c, self.box, self.weights)
