@@ -290,6 +290,24 @@ START_TEST(packed_from_outside)
 }
 END_TEST
 
+/* Ten members of eight bytes with scores that follow each other: a byte in front of each member, one
+ * for a step, three for the first score. */
+START_TEST(small_form_is_small)
+{
+    struct value v = { .e = zset_new(SLICE("k"), SLICE("x"), 1, ENTRY_NO_DEADLINE, NULL) };
+    for (int k = 0; k < 10; k++) {
+        char name[24];
+        snprintf(name, sizeof(name), "member:%d", k);
+        zset_add(&v, 100000 + k, slice_z(name), 0, NULL, NULL);
+    }
+    struct zrow *row = entry_ptr(v.e);
+    struct zrow_at end = zrow_seek(row, 10);
+    ck_assert_uint_eq(zrow_count(row), 10);
+    ck_assert_uint_eq(end.end, 8 + 10 * (1 + 8) + 3 + 9);
+    entry_free(v.e);
+}
+END_TEST
+
 static void count_item(void *app, const struct zset_item *item)
 {
     ck_assert(item->score >= 0);
@@ -312,5 +330,6 @@ END_TEST
 static const struct unit_case cases[] = {
     UNIT(small_form),     UNIT(big_form),            UNIT(both_forms), UNIT(in_order),
     UNIT(names_in_order), UNIT(packed_from_outside), UNIT(scanning),
+    UNIT(small_form_is_small),
 };
 UNIT_MAIN("zset", cases)
