@@ -290,8 +290,8 @@ START_TEST(packed_from_outside)
 }
 END_TEST
 
-/* Ten members of eight bytes with scores that follow each other: a byte in front of each member, one
- * for a step, three for the first score. */
+/* Ten members of eight bytes with scores that follow each other: a byte in front of each member,
+ * one for a step, three for the first score. */
 START_TEST(small_form_is_small)
 {
     struct value v = { .e = zset_new(SLICE("k"), SLICE("x"), 1, ENTRY_NO_DEADLINE, NULL) };
@@ -328,8 +328,8 @@ START_TEST(scanning)
 END_TEST
 
 static const struct unit_case cases[] = {
-    UNIT(small_form),     UNIT(big_form),            UNIT(both_forms), UNIT(in_order),
-    UNIT(names_in_order), UNIT(packed_from_outside), UNIT(scanning),
-    UNIT(small_form_is_small),
+    UNIT(small_form), UNIT(big_form),       UNIT(both_forms),
+    UNIT(in_order),   UNIT(names_in_order), UNIT(packed_from_outside),
+    UNIT(scanning),   UNIT(small_form_is_small),
 };
 UNIT_MAIN("zset", cases)
