@@ -1,8 +1,5 @@
-/* scene: plays a story against the real Sentinel core and compares what it does with the text.
- *
- * A scene file holds commands, one a line, and behind each the actions that come out, indented by
- * two spaces, with the virtual time in front. `scene FILE` fails at the first line that differs;
- * `scene --write FILE` puts in what comes out now, to be read as a diff. Routine traffic (PING,
+/* scene: plays a story against the real Sentinel core and compares what it does with the text
+ * (transcript.h): the actions that come out, with the virtual time in front. Routine traffic (PING,
  * INFO, hellos, connections) is shown after `verbose on` only. Commands: see the table. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,10 +12,10 @@
 #include "sentinel/record.h"
 #include "sentinel/state_text.h"
 #include "sentinel/view.h"
+#include "tests/scenes/transcript.h"
 #include "tests/scenes/world.h"
 
 #define WORDS_MAX 16
-#define LINE_MAX_BYTES 1024
 
 struct scene {
     struct world w;
@@ -531,7 +528,7 @@ static const struct command {
 
 static void command(struct scene *s, const char *line)
 {
-    char copy[LINE_MAX_BYTES];
+    char copy[TRANSCRIPT_LINE];
     text_copy(copy, sizeof(copy), line);
     struct words ws = split(copy);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -545,77 +542,17 @@ static void command(struct scene *s, const char *line)
 
 /* ---- the file ---- */
 
-static bool read_file(const char *path, struct buf *out)
-{
-    FILE *f = fopen(path, "r");
-    if (!f) return false;
-    size_t n;
-    do {
-        n = fread(buf_room(out, 4096), 1, 4096, f);
-        buf_added(out, n);
-    } while (n);
-    fclose(f);
-    return true;
-}
-
-static void play(struct scene *s, struct slice text)
-{
-    size_t from = 0;
-    s->w.now = 1000;
-    while (from < text.n) {
-        ptrdiff_t nl = slice_find(text, '\n', from);
-        size_t end = nl < 0 ? text.n : (size_t)nl;
-        struct slice line = slice_of(text.p + from, end - from);
-        char copy[LINE_MAX_BYTES];
-        from = end + 1;
-        if (slice_starts(line, "  ")) continue; /* what came out last time */
-        buf_puts(&s->out, line);
-        buf_putc(&s->out, '\n');
-        if (line.n && line.p[0] != '#') command(s, slice_cstr(line, copy, sizeof(copy)));
-    }
-}
-
-/* The first line that differs, for people. */
-static void explain(struct slice want, struct slice got)
-{
-    size_t line = 1, at = 0;
-    for (size_t i = 0; i < want.n && i < got.n && want.p[i] == got.p[i]; i++)
-        if (want.p[i] == '\n') {
-            line++;
-            at = i + 1;
-        }
-    ptrdiff_t we = slice_find(want, '\n', at), ge = slice_find(got, '\n', at);
-    size_t wn = (we < 0 ? want.n : (size_t)we), gn = (ge < 0 ? got.n : (size_t)ge);
-    fprintf(stderr, "line %zu\n  expected: %.*s\n  got:      %.*s\n", line,
-            (int)(wn > at ? wn - at : 0), want.p + at, (int)(gn > at ? gn - at : 0), got.p + at);
-}
+static void line(void *app, const char *text) { command(app, text); }
 
 int main(int argc, char **argv)
 {
-    bool write = argc == 3 && strcmp(argv[1], "--write") == 0;
-    const char *path = argv[argc - 1];
     struct scene s = { .seed = 1 };
-    struct buf text = { 0 };
-    if (argc < 2 || !read_file(path, &text)) {
-        fprintf(stderr, "usage: scene [--write] FILE\n");
-        return 2;
-    }
-    play(&s, buf_slice(&text));
-    bool same = slice_eq(buf_slice(&text), buf_slice(&s.out));
-    if (write && !same) {
-        FILE *f = fopen(path, "w");
-        if (!f) return 2;
-        fwrite(buf_head(&s.out), 1, buf_size(&s.out), f);
-        fclose(f);
-    } else if (!same) {
-        fprintf(stderr, "%s: ", path);
-        explain(buf_slice(&text), buf_slice(&s.out));
-    }
+    s.w.now = 1000;
+    int rc = transcript_main(argc, argv, &s.out, line, &s);
     if (s.core) sn_core_delete(s.core);
     sn_lines_free(&s.saved);
     world_free(&s.w);
     buf_free(&s.out);
     buf_free(&s.conf);
-    buf_free(&text);
-    return same || write ? 0 : 1;
+    return rc;
 }
