@@ -39,8 +39,8 @@ static void put_server(struct sentinel *s, struct buf *b)
 
 static void put_clients(struct sentinel *s, struct buf *b)
 {
-    buf_fmt(b, "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%d\r\n",
-            s->front->clients_n, s->config.front.maxclients);
+    buf_fmt(b, "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%lld\r\n",
+            s->front->clients_n, (long long)s->config.front.maxclients);
     buf_fmt(b, "client_recent_max_input_buffer:0\r\nclient_recent_max_output_buffer:0\r\n");
     buf_fmt(b, "blocked_clients:0\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n");
 }

@@ -144,10 +144,12 @@ struct server_config {
     int64_t active_defrag_max_scan_fields;
 
     /* shapes of small values */
-    int64_t hash_max_listpack_entries, hash_max_listpack_value;
+    int64_t hash_max_listpack_entries;
+    uint64_t hash_max_listpack_value;
     int list_max_listpack_size, list_compress_depth;
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
-    int64_t zset_max_listpack_entries, zset_max_listpack_value;
+    int64_t zset_max_listpack_entries;
+    uint64_t zset_max_listpack_value;
     uint64_t hll_sparse_max_bytes;
     uint64_t stream_node_max_bytes;
     int64_t stream_node_max_entries;

@@ -71,14 +71,14 @@ void server_fill_limits(struct server *s)
     const struct server_config *c = s->config;
     s->limits = (struct type_limits){
         .hash_max_listpack_entries = c->hash_max_listpack_entries,
-        .hash_max_listpack_value = c->hash_max_listpack_value,
+        .hash_max_listpack_value = (int64_t)c->hash_max_listpack_value,
         .list_max_listpack_size = c->list_max_listpack_size,
         .list_compress_depth = c->list_compress_depth,
         .set_max_intset_entries = c->set_max_intset_entries,
         .set_max_listpack_entries = c->set_max_listpack_entries,
         .set_max_listpack_value = c->set_max_listpack_value,
         .zset_max_listpack_entries = c->zset_max_listpack_entries,
-        .zset_max_listpack_value = c->zset_max_listpack_value,
+        .zset_max_listpack_value = (int64_t)c->zset_max_listpack_value,
         .stream_node_max_bytes = c->stream_node_max_bytes,
         .stream_node_max_entries = c->stream_node_max_entries,
         .hash = s->front->hash_key,

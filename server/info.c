@@ -108,8 +108,8 @@ static void section_clients(struct server *s, struct buf *out)
 {
     struct info_clients n;
     info_count_clients(s, &n);
-    buf_fmt(out, "connected_clients:%llu\r\ncluster_connections:0\r\nmaxclients:%d\r\n",
-            ull(n.connected), s->front_config->maxclients);
+    buf_fmt(out, "connected_clients:%llu\r\ncluster_connections:0\r\nmaxclients:%lld\r\n",
+            ull(n.connected), (long long)s->front_config->maxclients);
     buf_fmt(out, "client_recent_max_input_buffer:%llu\r\nclient_recent_max_output_buffer:%llu\r\n",
             ull(n.max_in), ull(n.max_out));
     buf_fmt(out, "blocked_clients:%llu\r\ntracking_clients:%llu\r\npubsub_clients:%llu\r\n",

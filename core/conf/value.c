@@ -133,8 +133,9 @@ static enum err size_bounds(const struct conf_row *row, uint64_t v, struct errms
 static enum err read_size(const struct conf_row *row, void *field, struct slice w,
                           struct errmsg *m)
 {
-    uint64_t v;
-    if (!num_to_bytes(w, &v)) return err_set(m, ERR_SYNTAX, "argument must be a memory value");
+    uint64_t v = 0; /* "" is 0 there too */
+    if (w.n && !num_to_bytes(w, &v))
+        return err_set(m, ERR_SYNTAX, "argument must be a memory value");
     enum err e = size_bounds(row, v, m);
     if (!e) *(uint64_t *)field = v;
     return e;

@@ -60,7 +60,7 @@ struct front_config {
     bool protected_mode;
     int timeout;       /* seconds; 0 never */
     int tcp_keepalive; /* seconds */
-    int maxclients;
+    int64_t maxclients;
     int socket_mark_id;
     int max_new_connections_per_cycle;
     int max_new_tls_connections_per_cycle;
@@ -100,7 +100,7 @@ struct front_config {
     struct str requirepass;
     char *aclfile;
     struct front_texts user; /* what stands behind each `user` of the file, in order */
-    int acllog_max_len;
+    int64_t acllog_max_len;
     int acl_pubsub_default;
     struct front_renames rename_command;
     int enable_protected_configs;
@@ -112,11 +112,11 @@ struct front_config {
     uint64_t client_query_buffer_limit;
     uint64_t proto_max_bulk_len;
     int64_t maxmemory_clients; /* bytes; negative: percent of maxmemory */
-    uint64_t tracking_table_max_keys;
+    int64_t tracking_table_max_keys;
 
     /* observation */
     int64_t slowlog_log_slower_than; /* microseconds; < 0 never */
-    int slowlog_max_len;
+    int64_t slowlog_max_len;
     int64_t latency_monitor_threshold; /* ms */
     bool latency_tracking;
     struct front_percentiles latency_tracking_info_percentiles;

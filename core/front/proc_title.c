@@ -62,7 +62,10 @@ static bool expand(const char *p, const struct title_parts *t, struct buf *out)
     return true;
 }
 
-bool proc_title_template_ok(const char *template) { return expand(template, NULL, NULL); }
+bool proc_title_template_ok(const char *template)
+{
+    return *template && expand(template, NULL, NULL);
+}
 
 void proc_title_print(const struct front_config *cfg, const char *title, const char *mode,
                       const char *config_file, struct buf *out)

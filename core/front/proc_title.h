@@ -11,7 +11,7 @@
 
 struct front_config;
 
-/* True: braces balance and each names a variable. */
+/* True: there is something in it, braces balance and each names a variable. */
 bool proc_title_template_ok(const char *template);
 /* `mode` is "", "[sentinel]" or "[cluster]". */
 void proc_title_print(const struct front_config *cfg, const char *title, const char *mode,

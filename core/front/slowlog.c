@@ -74,8 +74,7 @@ void slowlog_add(const struct call *c, int64_t us)
     }
     ilist_push_front(&s->entries, &e->node);
     s->n++;
-    int max = c->front->config->slowlog_max_len;
-    while (s->n > (size_t)(max > 0 ? max : 0)) drop_last(s);
+    while (s->n > (size_t)c->front->config->slowlog_max_len) drop_last(s);
 }
 
 static void reply_entry(struct call *c, const struct entry *e)

@@ -162,14 +162,14 @@ static bool fit_clients(struct front_config *cfg)
                     (unsigned long long)files.now, (unsigned long long)want);
         return false;
     }
-    log_warning("You requested maxclients of %d requiring at least %llu max file descriptors.",
-                cfg->maxclients, (unsigned long long)want);
+    log_warning("You requested maxclients of %lld requiring at least %llu max file descriptors.",
+                (long long)cfg->maxclients, (unsigned long long)want);
     log_warning("Server can't set maximum open files to %llu because of OS error: %s.",
                 (unsigned long long)want, files.why);
-    cfg->maxclients = (int)(files.now - RESERVED_FILES);
-    log_warning("Current maximum open files is %llu. maxclients has been reduced to %d to "
+    cfg->maxclients = (int64_t)(files.now - RESERVED_FILES);
+    log_warning("Current maximum open files is %llu. maxclients has been reduced to %lld to "
                 "compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'.",
-                (unsigned long long)files.now, cfg->maxclients);
+                (unsigned long long)files.now, (long long)cfg->maxclients);
     return true;
 }
 
