@@ -84,7 +84,20 @@ def fails(what, *args):
     raise AssertionError(f"{args} gave {got!r}, an error was due")
 
 
-GIVEN = set()
+CLAIMS = []
+
+
+def claim(port):
+    """Ours until this process ends. Sentinels and replicas of another test may still look for what they lost
+    there, and would take a stranger's server for it."""
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.bind(f"\0tanist-test-port-{port}")
+    except OSError:
+        s.close()
+        return False
+    CLAIMS.append(s)
+    return True
 
 
 def free_port():
@@ -92,9 +105,8 @@ def free_port():
     free now is then not taken by somebody's connection before the server has started."""
     while True:
         port = random.randrange(15000, 32000)
-        if port in GIVEN:
+        if not claim(port):
             continue
-        GIVEN.add(port)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
