@@ -109,17 +109,19 @@ static bool take_options(struct call *c, struct lcs_options *o)
     return true;
 }
 
-static bool read_side(struct call *c, int at, char tmp[STRING_TMP], struct slice *out)
+/* Both are looked up, and made young, before the kind of either matters. */
+static bool read_sides(struct call *c, char tmp[2][STRING_TMP], struct slice out[2])
 {
-    struct value v;
-    *out = SLICE("");
-    if (!ks_read(db_of(c), c->argv[at], lookup_flags(c), &v)) return true;
-    if (!value_is(&v, VALUE_STRING)) {
-        reply_error(c, "-ERR The specified keys must contain string values");
-        return false;
+    struct value v[2];
+    bool sound = true;
+    for (int i = 0; i < 2; i++) {
+        bool there = ks_read(db_of(c), c->argv[i + 1], lookup_flags(c), &v[i]);
+        bool fits = !there || value_is(&v[i], VALUE_STRING);
+        out[i] = there && fits ? string_get(v[i].e, tmp[i]) : SLICE("");
+        sound = sound && fits;
     }
-    *out = string_get(v.e, tmp);
-    return true;
+    if (!sound) reply_error(c, "-ERR The specified keys must contain string values");
+    return sound;
 }
 
 static bool table_fits(struct call *c, const struct lcs *l)
@@ -159,8 +161,11 @@ static void cmd_lcs(struct call *c)
 {
     struct lcs l;
     struct lcs_options o = { 0 };
-    char tmp_a[STRING_TMP], tmp_b[STRING_TMP];
-    if (!read_side(c, 1, tmp_a, &l.a) || !read_side(c, 2, tmp_b, &l.b)) return;
+    char tmp[2][STRING_TMP];
+    struct slice side[2];
+    if (!read_sides(c, tmp, side)) return;
+    l.a = side[0];
+    l.b = side[1];
     if (!take_options(c, &o) || !table_fits(c, &l)) return;
     l.len = mem_alloc((l.a.n + 1) * (l.b.n + 1) * sizeof(uint32_t));
     fill(&l);
